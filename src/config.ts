@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parseEnv } from "node:util";
+
+import { loadConfig, type LoadedConfig } from "./config/load.ts";
+import { quoted } from "./config/kinds.ts";
+import { readFailure, type Sources } from "./config/sources.ts";
+
+export {
+  type Config,
+  type CookieConfig,
+  type DatabaseConfig,
+  type LoadedConfig,
+  loadConfig,
+  type RateLimitsConfig,
+} from "./config/load.ts";
+export type { DatabaseTarget } from "./config/database-url.ts";
+export type { RateLimit, Shown } from "./config/kinds.ts";
+export { type Environment, type SettingFacts, settingTable } from "./config/settings.ts";
+export type { SettingReport } from "./config/sources.ts";
+export { warnings } from "./config/warnings.ts";
+
+/**
+ * Settings as this process was given them. No other place reads the environment.
+ *
+ * From source, `./.env` counts where there is one. The binary may be started anywhere, and so reads only the
+ * file that `--env-file` points to: a stray `.env` must not decide which database it opens.
+ */
+export function loadConfigFromProcess(options: { readonly envFile?: string | undefined } = {}): LoadedConfig {
+  const dotEnv = readDotEnv(options.envFile);
+  if (dotEnv.ok) {
+    return loadConfig({
+      environment: process.env,
+      dotEnv: dotEnv.file,
+      readFile,
+      cores: availableParallelism(),
+    });
+  }
+  return { ok: false, mistakes: [dotEnv.mistake] };
+}
+
+type DotEnv =
+  { readonly ok: true; readonly file: Sources["dotEnv"] } | { readonly ok: false; readonly mistake: string };
+
+function readDotEnv(pointedTo: string | undefined): DotEnv {
+  if (pointedTo === undefined && Bun.isStandaloneExecutable) return { ok: true, file: undefined };
+  const path = pointedTo ?? ".env";
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    const reason = readFailure(error);
+    if (pointedTo === undefined && reason === "ENOENT") return { ok: true, file: undefined };
+    const writtenName = pointedTo === undefined ? "" : "--env-file: ";
+    return { ok: false, mistake: `${writtenName}cannot read ${quoted(path)} (${reason})` };
+  }
+  return { ok: true, file: { path, values: parseEnv(text) } };
+}
+
+function readFile(path: string): string {
+  return readFileSync(path, "utf8");
+}

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A process of its own, since what is tested is what a process is given. */
+const PROBE = `
+import { loadConfigFromProcess } from ${JSON.stringify(join(import.meta.dir, "../../src/config.ts"))};
+const [envFile] = process.argv.slice(2);
+const loaded = loadConfigFromProcess({ envFile });
+console.log(JSON.stringify(loaded.ok ? loaded.report.find(({ name }) => name === "APP_NAME") : loaded.mistakes));
+`;
+
+let folder = "";
+let probe = "";
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "latchkey-config-"));
+  probe = join(folder, "probe.ts");
+  writeFileSync(probe, PROBE);
+  writeFileSync(join(folder, "bunfig.toml"), "env = false\n");
+  writeFileSync(join(folder, "other.env"), "APP_NAME=other\n");
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(command: readonly string[], environment: Record<string, string> = {}): unknown {
+  const { stdout, stderr, exitCode } = Bun.spawnSync([...command], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? "", ...environment },
+  });
+  if (exitCode !== 0) throw new Error(stderr.toString());
+  return JSON.parse(stdout.toString());
+}
+
+const fromSource = (...args: string[]) => [process.execPath, probe, ...args];
+const appName = (value: string, source: string) => ({ name: "APP_NAME", value, source });
+
+describe("from source", () => {
+  test("with no .env, and with one", () => {
+    expect(run(fromSource())).toEqual(appName("Latchkey", "default"));
+    writeFileSync(join(folder, ".env"), "\uFEFFAPP_NAME=here\r\nPORT=9000\r\n");
+    expect(run(fromSource())).toEqual(appName("here", ".env (APP_NAME)"));
+    expect(run(fromSource(), { APP_NAME: "set" })).toEqual(appName("set", "environment (APP_NAME)"));
+  });
+
+  test("a file pointed to is read instead", () => {
+    expect(run(fromSource("other.env"))).toEqual(appName("other", "other.env (APP_NAME)"));
+  });
+
+  test("a file pointed to must be there", () => {
+    expect(run(fromSource("missing.env"))).toEqual(['--env-file: cannot read "missing.env" (ENOENT)']);
+  });
+});
+
+test("S40 the compiled binary reads no .env but one it is pointed to", () => {
+  const binary = join(folder, "probe");
+  const flags = ["--compile", "--production", "--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
+  const built = Bun.spawnSync([process.execPath, "build", ...flags, probe, "--outfile", binary]);
+  expect(built.stderr.toString()).not.toContain("error");
+  writeFileSync(join(folder, ".env"), "APP_NAME=stray\n");
+  expect(run([binary])).toEqual(appName("Latchkey", "default"));
+  expect(run([binary, "other.env"])).toEqual(appName("other", "other.env (APP_NAME)"));
+  expect(run([binary, "missing.env"])).toEqual(['--env-file: cannot read "missing.env" (ENOENT)']);
+}, 20_000);
