@@ -1,0 +1,27 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+
+type ParsedArguments<Shape extends ParseArgsConfig> =
+  | {
+      readonly ok: true;
+      readonly values: ReturnType<typeof parseArgs<Shape>>["values"];
+      readonly positionals: readonly string[];
+    }
+  | { readonly ok: false; readonly message: string };
+
+/** Strict `parseArgs`, with a mistake of the user's told in one line rather than thrown. */
+export function parseArguments<const Shape extends ParseArgsConfig>(shape: Shape): ParsedArguments<Shape> {
+  try {
+    const { values, positionals } = parseArgs(shape);
+    return { ok: true, values, positionals };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!(error instanceof Error) || !code.startsWith("ERR_PARSE_ARGS_")) throw error;
+    return { ok: false, message: firstSentence(error.message) };
+  }
+}
+
+/** What follows the first sentence explains the parser rather than the mistake. */
+function firstSentence(message: string): string {
+  const [first = message] = message.split(/\. |\n/);
+  return `${first.charAt(0).toLowerCase()}${first.slice(1)}`.replace(/\.$/, "");
+}

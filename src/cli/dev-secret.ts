@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+
+import type { DatabaseTarget } from "../config.ts";
+
+const SECRET_BYTES = 48;
+
+/** Where a development secret is kept: beside the database, so that both live and go together. */
+export function keptSecretPath(database: DatabaseTarget): string {
+  return database.engine === "sqlite" ? `${database.path}.secret` : "./latchkey.secret";
+}
+
+/**
+ * The secret kept at `path`, made at the first call. Of several processes that start at once, one makes it and
+ * the others read that one: it appears under its name only when it is whole, and never replaces another.
+ */
+export function keptSecret(path: string): string {
+  return readKept(path) ?? makeKept(path);
+}
+
+function readKept(path: string): string | null {
+  let secret: string;
+  try {
+    secret = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return null;
+    throw error;
+  }
+  if (!/^[A-Za-z0-9_-]{64,}$/.test(secret)) {
+    throw new Error(
+      `${path} does not hold a secret of Latchkey's: delete it, and the next start makes a new one`,
+    );
+  }
+  return secret;
+}
+
+function makeKept(path: string): string {
+  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  const file = openSync(draft, "wx", 0o600);
+  try {
+    writeSync(file, `${randomBytes(SECRET_BYTES).toString("base64url")}\n`);
+    fsyncSync(file);
+    linkSync(draft, path);
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  } finally {
+    closeSync(file);
+    rmSync(draft, { force: true });
+  }
+  const kept = readKept(path);
+  if (kept === null) throw new Error(`${path} vanished while it was being made`);
+  return kept;
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
