@@ -7,9 +7,24 @@
  */
 export type SqlValue = string | number | boolean | null | Uint8Array;
 
+/** What may be bound: numbers are whole and at most 2^53 - 1, since no column holds any other kind. */
+export function refuseUnbindable(values: readonly SqlValue[]): void {
+  values.forEach((value, index) => {
+    if (value === undefined) throw new TypeError(`the value of $${index + 1} is undefined: bind null`);
+    if (typeof value === "number" && !Number.isSafeInteger(value)) {
+      throw new TypeError(`the value of $${index + 1} is not a whole number below 2^53`);
+    }
+  });
+}
+
 /** A row as the engine gave it: read its columns through `rows.ts`, which knows how the engines differ. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/**
+ * A statement that fails inside a transaction dooms it, on both engines: what follows is refused and `write`
+ * rejects, even where `work` caught the error. So a conflict is handled outside the write, or avoided by
+ * `ON CONFLICT`. Once the transaction is over its connection answers nothing more.
+ */
 export interface Connection {
   /** The first row, or null. */
   first(sql: string, values?: readonly SqlValue[]): Promise<Row | null>;
@@ -18,10 +33,18 @@ export interface Connection {
   run(sql: string, values?: readonly SqlValue[]): Promise<number>;
 }
 
+export interface ScriptConnection extends Connection {
+  /** Runs a text of several statements without placeholders, as migrations hold them. */
+  script(sql: string): Promise<void>;
+}
+
 export interface Database {
   readonly engine: "sqlite" | "postgres";
 
-  /** Statements outside a transaction; each sees the database as it is at that moment. Refuses to write on SQLite. */
+  /**
+   * Statements outside a transaction; each sees the database as it is at that moment, and may be asked twice
+   * where a connection broke. Refuses to write (behind PgBouncer it cannot, and must not be used to).
+   */
   readonly reader: Connection;
 
   /**
@@ -33,14 +56,15 @@ export interface Database {
    */
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
 
-  /** Like `write`, with one holder among all instances: for migrations. Not bound by the statement deadline. */
-  writeAlone<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
-
-  /** Runs a text of several statements, as migrations hold them, on a connection of `writeAlone`. */
-  script(connection: Connection, sql: string): Promise<void>;
+  /**
+   * Like `write`, with one holder among all instances: for migrations. Waits longer for its turn, is not bound by
+   * the statement deadline, and on SQLite checks foreign keys at its end, so that a table can be rebuilt.
+   */
+  writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T>;
 
   /** Fulfils if the database answers; fails with `Fault unavailable` if not, within the statement deadline. */
   ping(): Promise<void>;
+  /** Lets the writes under way finish and releases everything. What comes after fails with `Fault unavailable`. */
   close(): Promise<void>;
 }
 

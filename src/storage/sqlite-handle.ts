@@ -1,0 +1,120 @@
+import { Database as BunDatabase, SQLiteError, type Statement } from "bun:sqlite";
+import { Fault } from "../core/fault.ts";
+import {
+  type Row,
+  type SqlValue,
+  type StatementListener,
+  refuseUnbindable,
+  UniqueViolation,
+} from "./database.ts";
+
+/** The primary result codes that say the file, the disk or a lock fails us, rather than the statement. */
+const BUSY = 5;
+const LOCKED = 6;
+const OUT_OF_ORDER = new Set([BUSY, LOCKED, 7, 8, 10, 11, 13, 14, 15, 26]);
+const READONLY = 8;
+
+/** One open handle on the file: runs statements at once, prepared once for each text. */
+export class SqliteHandle {
+  readonly #database: BunDatabase;
+  readonly #statements = new Map<string, Statement<Row, SqlValue[]>>();
+  readonly #isReadonly: boolean;
+  readonly #onStatement: StatementListener | undefined;
+
+  constructor(path: string, access: "write" | "read", onStatement: StatementListener | undefined) {
+    this.#isReadonly = access === "read";
+    this.#database = new BunDatabase(
+      path,
+      access === "read" ? { readonly: true, strict: true } : { readwrite: true, create: true, strict: true },
+    );
+    this.#onStatement = onStatement;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction;
+  }
+
+  first(sql: string, values: readonly SqlValue[] = []): Row | null {
+    return this.#timed(sql, () => this.#prepared(sql, values).get(...values));
+  }
+
+  all(sql: string, values: readonly SqlValue[] = []): readonly Row[] {
+    return this.#timed(sql, () => this.#prepared(sql, values).all(...values));
+  }
+
+  run(sql: string, values: readonly SqlValue[] = []): number {
+    return this.#timed(sql, () => this.#prepared(sql, values).run(...values).changes);
+  }
+
+  script(sql: string): void {
+    this.#timed(sql, () => this.#database.run(sql));
+  }
+
+  /** Answers false where another connection holds the lock. */
+  beginImmediate(): boolean {
+    try {
+      this.#prepared("BEGIN IMMEDIATE", []).run();
+      return true;
+    } catch (error) {
+      if (error instanceof SQLiteError && primaryCode(error) === BUSY) return false;
+      throw translated(error, this.#isReadonly);
+    }
+  }
+
+  close(): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#statements.clear();
+    this.#database.close(true);
+  }
+
+  #prepared(sql: string, values: readonly SqlValue[]): Statement<Row, SqlValue[]> {
+    refuseUnbindable(values);
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare<Row, SqlValue[]>(numbered(sql));
+      this.#statements.set(sql, statement);
+    }
+    // Given nothing at all, a statement would run with the values it was given last.
+    if (statement.paramsCount !== values.length) {
+      throw new TypeError(`statement takes ${statement.paramsCount} values and got ${values.length}: ${sql}`);
+    }
+    return statement;
+  }
+
+  #timed<T>(sql: string, execute: () => T): T {
+    const startedAt = this.#onStatement === undefined ? 0 : performance.now();
+    try {
+      return execute();
+    } catch (error) {
+      throw translated(error, this.#isReadonly);
+    } finally {
+      this.#onStatement?.(sql, performance.now() - startedAt);
+    }
+  }
+}
+
+/**
+ * To SQLite `$2` is a name, numbered by where it first stands; `?2` is the second value. Texts, quoted names and
+ * comments are matched first so that a `$1` inside them stays as it is.
+ */
+function numbered(sql: string): string {
+  const pattern = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|(?<![\w$])\$(\d+)/g;
+  return sql.replace(pattern, (whole: string, position: string | undefined) =>
+    position === undefined ? whole : `?${position}`,
+  );
+}
+
+function translated(error: unknown, isReadonly: boolean): unknown {
+  if (!(error instanceof SQLiteError)) return error;
+  if (error.code === "SQLITE_CONSTRAINT_UNIQUE" || error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") {
+    const [, table, column] = /constraint failed: ([^.]+)\.([^,]+)/.exec(error.message) ?? [];
+    if (table !== undefined && column !== undefined) return new UniqueViolation(table, column, error);
+  }
+  // On the reader this is our own mistake; on the writer the disk has become read-only.
+  if (isReadonly && primaryCode(error) === READONLY) return error;
+  return OUT_OF_ORDER.has(primaryCode(error)) ? Fault.of({ kind: "unavailable" }, error) : error;
+}
+
+function primaryCode(error: SQLiteError): number {
+  return error.errno & 0xff;
+}

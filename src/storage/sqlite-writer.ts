@@ -1,0 +1,250 @@
+import { Fault } from "../core/fault.ts";
+import type { Log } from "../core/log.ts";
+import type { Row, ScriptConnection, SqlValue } from "./database.ts";
+import type { SqliteHandle } from "./sqlite-handle.ts";
+
+/** Bounds how long the first write of a batch waits for the last. */
+const BATCH_JOBS = 256;
+const LOCK_RETRY_MS = 20;
+const WATCHDOG_MS = 5_000;
+
+export interface WriterOptions {
+  readonly lockWaitMs: number;
+  readonly loneLockWaitMs: number;
+  readonly log: Log;
+  readonly watchdogMs?: number;
+}
+
+interface Job {
+  readonly work: (connection: ScriptConnection) => Promise<unknown>;
+  readonly isAlone: boolean;
+  readonly giveUpAtMs: number;
+  readonly settle: (outcome: Outcome) => void;
+}
+
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/**
+ * The one writer of an SQLite file. An fsync costs far more than the statements before it, so the jobs that meet
+ * in one turn of the event loop share a transaction: each under its own savepoint, one COMMIT for all, and no
+ * promise settles before it.
+ */
+export class SqliteWriter {
+  readonly #handle: SqliteHandle;
+  readonly #options: WriterOptions;
+  #queue: Job[] = [];
+  #drained: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(handle: SqliteHandle, options: WriterOptions) {
+    this.#handle = handle;
+    this.#options = options;
+  }
+
+  write<T>(work: (connection: ScriptConnection) => Promise<T>, isAlone: boolean): Promise<T> {
+    if (this.#isClosed)
+      return Promise.reject(Fault.of({ kind: "unavailable" }, new Error("database is closed")));
+    const { lockWaitMs, loneLockWaitMs } = this.#options;
+    return new Promise<T>((resolve, reject) => {
+      let kept: { readonly value: T } | undefined;
+      this.#queue.push({
+        work: async (connection) => {
+          kept = { value: await work(connection) };
+        },
+        isAlone,
+        giveUpAtMs: performance.now() + (isAlone ? loneLockWaitMs : lockWaitMs),
+        settle: (outcome) => {
+          if ("error" in outcome) reject(outcome.error);
+          else if (kept !== undefined) resolve(kept.value);
+        },
+      });
+      this.#drained ??= this.#drain();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#drained;
+  }
+
+  async #drain(): Promise<void> {
+    do {
+      await nextTurn();
+      await this.#writeBatch();
+    } while (this.#queue.length > 0);
+    this.#drained = null;
+  }
+
+  /** Jobs stay in the queue until the lock is ours, so that each gives up at its own hour. */
+  async #writeBatch(): Promise<void> {
+    const isAlone = this.#queue[0]?.isAlone ?? false;
+    try {
+      // Foreign keys can be switched only outside a transaction.
+      if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
+      if (!this.#handle.beginImmediate()) return await this.#waitForLock();
+      const batch = this.#takeBatch();
+      const outcomes = await this.#runAndCommit(batch, isAlone);
+      batch.forEach((job, index) =>
+        job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
+      );
+    } catch (error) {
+      for (const job of this.#queue.splice(0)) job.settle({ error });
+    } finally {
+      if (isAlone) this.#handle.script("PRAGMA foreign_keys = ON");
+    }
+  }
+
+  async #waitForLock(): Promise<void> {
+    const now = performance.now();
+    const error = Fault.of(
+      { kind: "unavailable" },
+      new Error("another process holds the database's write lock"),
+    );
+    for (const job of this.#queue) if (job.giveUpAtMs <= now) job.settle({ error });
+    this.#queue = this.#queue.filter((job) => job.giveUpAtMs > now);
+    if (this.#queue.length > 0) await Bun.sleep(LOCK_RETRY_MS);
+  }
+
+  #takeBatch(): Job[] {
+    const nextAlone = this.#queue.findIndex((job) => job.isAlone);
+    const length = nextAlone === 0 ? 1 : nextAlone === -1 ? BATCH_JOBS : Math.min(nextAlone, BATCH_JOBS);
+    return this.#queue.splice(0, length);
+  }
+
+  async #runAndCommit(batch: readonly Job[], isAlone: boolean): Promise<readonly Outcome[]> {
+    const watchdog = new Watchdog(this.#options.watchdogMs ?? WATCHDOG_MS);
+    const outcomes: Outcome[] = [];
+    try {
+      for (const job of batch) {
+        const outcome = await this.#runJob(job, batch.length > 1, watchdog);
+        outcomes.push(outcome);
+        if ("error" in outcome && batch.length === 1) return outcomes;
+        // A full disk makes SQLite roll the whole transaction back, whoever's statement met it.
+        if (!this.#handle.inTransaction)
+          throw "error" in outcome ? outcome.error : new Error("transaction is gone");
+      }
+      if (isAlone) this.#checkForeignKeys();
+      this.#handle.run("COMMIT");
+      return outcomes;
+    } catch (cause) {
+      const error = cause instanceof Fault || isAlone ? cause : Fault.of({ kind: "unavailable" }, cause);
+      this.#options.log.error("sqlite_commit_failed", { writes: batch.length }, cause);
+      return batch.map(() => ({ error }));
+    } finally {
+      watchdog.stop();
+      if (this.#handle.inTransaction) this.#handle.run("ROLLBACK");
+    }
+  }
+
+  async #runJob(job: Job, hasSavepoint: boolean, watchdog: Watchdog): Promise<Outcome> {
+    const connection = new JobConnection(this.#handle);
+    if (hasSavepoint) this.#handle.run("SAVEPOINT job");
+    try {
+      await watchdog.guard(job.work(connection));
+      connection.refuseIfDoomed();
+      if (hasSavepoint) this.#handle.run("RELEASE job");
+      return { value: undefined };
+    } catch (error) {
+      if (error instanceof Overdue) this.#options.log.error("sqlite_write_overdue", {}, error);
+      if (hasSavepoint && this.#handle.inTransaction) {
+        this.#handle.run("ROLLBACK TO job");
+        this.#handle.run("RELEASE job");
+      }
+      return { error };
+    } finally {
+      connection.end();
+    }
+  }
+
+  #checkForeignKeys(): void {
+    const broken = this.#handle.first("PRAGMA foreign_key_check");
+    if (broken !== null) {
+      throw new Error(`a row of ${String(broken["table"])} refers to no row of ${String(broken["parent"])}`);
+    }
+  }
+}
+
+/** What one job writes through; a handle that outlives its job would write into the next one's transaction. */
+class JobConnection implements ScriptConnection {
+  readonly #handle: SqliteHandle;
+  #failure: { readonly error: unknown } | null = null;
+  #hasEnded = false;
+
+  constructor(handle: SqliteHandle) {
+    this.#handle = handle;
+  }
+
+  async first(sql: string, values?: readonly SqlValue[]): Promise<Row | null> {
+    return this.#guarded(() => this.#handle.first(sql, values));
+  }
+
+  async all(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]> {
+    return this.#guarded(() => this.#handle.all(sql, values));
+  }
+
+  async run(sql: string, values?: readonly SqlValue[]): Promise<number> {
+    return this.#guarded(() => this.#handle.run(sql, values));
+  }
+
+  async script(sql: string): Promise<void> {
+    this.#guarded(() => this.#handle.script(sql));
+  }
+
+  refuseIfDoomed(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  #guarded<T>(execute: () => T): T {
+    if (this.#hasEnded) throw new Error("this write is over: its connection takes no more statements");
+    this.refuseIfDoomed();
+    try {
+      return execute();
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+  }
+}
+
+class Overdue extends Error {
+  constructor(afterMs: number) {
+    super(
+      `a write was undone: it was not over after ${afterMs} ms, so it awaits something other than its connection`,
+    );
+    this.name = "Overdue";
+  }
+}
+
+/** One timer a batch: a job that awaits only its connection is over before any timer can fire. */
+class Watchdog {
+  readonly #afterMs: number;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #overdue = Promise.withResolvers<never>();
+
+  constructor(afterMs: number) {
+    this.#afterMs = afterMs;
+    this.#timer = setInterval(() => this.#fire(), afterMs);
+  }
+
+  guard<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#overdue.promise]);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #fire(): void {
+    const fired = this.#overdue;
+    this.#overdue = Promise.withResolvers<never>();
+    fired.reject(new Overdue(this.#afterMs));
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,99 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { Fault } from "../core/fault.ts";
+import { type Log, silentLog } from "../core/log.ts";
+import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
+import { SqliteHandle } from "./sqlite-handle.ts";
+import { SqliteWriter } from "./sqlite-writer.ts";
+
+export interface SqliteOptions {
+  /** A file, made where it is missing, or `:memory:` for one that is gone after `close`. */
+  readonly path: string;
+  /** How long a write waits for another process to let go of the file. */
+  readonly busyTimeoutMs?: number;
+  readonly onStatement?: StatementListener | undefined;
+  readonly log?: Log;
+  /** When a write that awaits something foreign is undone. */
+  readonly watchdogMs?: number;
+}
+
+/** SQLite waits for a lock on the event loop: so briefly, and the rest of `busyTimeoutMs` is waited beside it. */
+const BLOCKING_WAIT_MS = 10;
+const OPENING_WAIT_MS = 5_000;
+const LONE_LOCK_WAIT_MS = 60_000;
+
+export function openSqlite(options: SqliteOptions): Database {
+  const scratch = options.path === ":memory:" ? mkdtempSync(join(tmpdir(), "latchkey-")) : null;
+  const path = scratch === null ? options.path : join(scratch, "memory.db");
+  const folder = dirname(resolve(path));
+  if (!existsSync(folder)) throw new Error(`the folder of the SQLite database does not exist: ${folder}`);
+
+  const writing = new SqliteHandle(path, "write", options.onStatement);
+  writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+  const reading = new SqliteHandle(path, "read", options.onStatement);
+  reading.script(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+  return new Sqlite(writing, reading, scratch, options);
+}
+
+class Sqlite implements Database {
+  readonly engine = "sqlite";
+  readonly reader: Connection;
+  readonly #writing: SqliteHandle;
+  readonly #reading: SqliteHandle;
+  readonly #writer: SqliteWriter;
+  readonly #scratch: string | null;
+  #closed: Promise<void> | null = null;
+
+  constructor(writing: SqliteHandle, reading: SqliteHandle, scratch: string | null, options: SqliteOptions) {
+    this.#writing = writing;
+    this.#reading = reading;
+    this.#scratch = scratch;
+    this.#writer = new SqliteWriter(writing, {
+      lockWaitMs: options.busyTimeoutMs ?? 5_000,
+      loneLockWaitMs: LONE_LOCK_WAIT_MS,
+      log: options.log ?? silentLog,
+      ...(options.watchdogMs === undefined ? {} : { watchdogMs: options.watchdogMs }),
+    });
+    this.reader = {
+      first: async (sql: string, values?: readonly SqlValue[]): Promise<Row | null> =>
+        this.#openReading().first(sql, values),
+      all: async (sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]> =>
+        this.#openReading().all(sql, values),
+      run: async (sql: string, values?: readonly SqlValue[]): Promise<number> =>
+        this.#openReading().run(sql, values),
+    };
+  }
+
+  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#writer.write(work, false);
+  }
+
+  writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
+    return this.#writer.write(work, true);
+  }
+
+  async ping(): Promise<void> {
+    // Reads a page of the file, which `SELECT 1` alone would not.
+    this.#openReading().first("SELECT 1 FROM sqlite_schema LIMIT 1");
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  async #finish(): Promise<void> {
+    await this.#writer.close();
+    this.#reading.close();
+    this.#writing.script("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#writing.close();
+    if (this.#scratch !== null) rmSync(this.#scratch, { recursive: true, force: true });
+  }
+
+  #openReading(): SqliteHandle {
+    if (this.#closed !== null) throw Fault.of({ kind: "unavailable" }, new Error("database is closed"));
+    return this.#reading;
+  }
+}
