@@ -1,0 +1,130 @@
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { Fault } from "../core/fault.ts";
+import type { Database } from "../storage/database.ts";
+import {
+  label,
+  type Migration,
+  migrateDown,
+  MigrationRefused,
+  migrateUp,
+  migrationStatus,
+} from "../storage/migrations.ts";
+
+export interface MigrateDependencies {
+  readonly openDatabase: () => Database | Promise<Database>;
+  readonly migrations: readonly Migration[];
+  readonly clock: Clock;
+  /** Where `new` writes: the folder `migrations` of a checkout. */
+  readonly folder: string;
+  readonly terminal: { out(line: string): void; err(line: string): void };
+}
+
+const DONE = 0;
+const REFUSED = 1;
+const WRONG_USAGE = 64;
+const UNAVAILABLE = 69;
+const INDEX = "index.ts";
+
+/** `up`, `down [N]`, `status` and `new NAME`; answers the exit code. */
+export async function runMigrate(
+  args: readonly string[],
+  dependencies: MigrateDependencies,
+): Promise<number> {
+  const [verb, operand, ...rest] = args;
+  const misused = (line: string): number => {
+    dependencies.terminal.err(line);
+    return WRONG_USAGE;
+  };
+  if (rest.length > 0) return misused(`migrate ${verb} does not take "${rest[0]}"`);
+  switch (verb) {
+    case "up":
+    case "status":
+      if (operand !== undefined) return misused(`migrate ${verb} does not take "${operand}"`);
+      return withDatabase(dependencies, verb === "up" ? up : status);
+    case "down": {
+      const steps = Number(operand ?? "1");
+      if (!/^[1-9]\d{0,3}$/.test(operand ?? "1")) return misused("migrate down takes a number from 1 on");
+      return withDatabase(dependencies, (database) => down(database, steps, dependencies));
+    }
+    case "new":
+      if (operand === undefined || !/^[a-z][a-z0-9_]{0,59}$/.test(operand)) {
+        return misused("migrate new takes a name of a-z, 0-9 and _, such as add_user_locale");
+      }
+      return create(operand, dependencies);
+    default:
+      return misused("migrate takes up, down [N], status or new NAME");
+  }
+}
+
+/** The text of `index.ts`, which carries every file of the folder into the compiled binary. */
+export function migrationIndex(files: readonly string[]): string {
+  const sorted = files.filter((file) => file.endsWith(".sql")).toSorted();
+  const imports = sorted.map(
+    (file, index) => `import text${index} from "./${file}" with { type: "text" };\n`,
+  );
+  const entries = sorted.map((file, index) => `  "${file}": text${index},\n`);
+  return (
+    "// Written by `latchkey migrate new`, so that the compiled binary carries the files of this folder.\n" +
+    `${imports.join("")}\nexport const migrationFiles: Readonly<Record<string, string>> = {\n${entries.join("")}};\n`
+  );
+}
+
+type Task = (database: Database, dependencies: MigrateDependencies) => Promise<number>;
+
+async function withDatabase(dependencies: MigrateDependencies, task: Task): Promise<number> {
+  const database = await dependencies.openDatabase();
+  try {
+    return await task(database, dependencies);
+  } catch (error) {
+    if (error instanceof MigrationRefused) {
+      dependencies.terminal.err(error.message);
+      return REFUSED;
+    }
+    if (error instanceof Fault && error.is("unavailable")) {
+      dependencies.terminal.err("the database cannot be reached or did not answer in time");
+      return UNAVAILABLE;
+    }
+    throw error;
+  } finally {
+    await database.close();
+  }
+}
+
+async function up(database: Database, { migrations, clock, terminal }: MigrateDependencies): Promise<number> {
+  const applied = await migrateUp(database, migrations, clock);
+  for (const { version, name } of applied) terminal.out(`applied ${label(version, name)}`);
+  if (applied.length === 0) terminal.out("nothing to apply");
+  return DONE;
+}
+
+async function down(database: Database, steps: number, dependencies: MigrateDependencies): Promise<number> {
+  const { migrations, terminal } = dependencies;
+  const revoked = await migrateDown(database, migrations, { steps });
+  for (const { version, name } of revoked) terminal.out(`took back ${label(version, name)}`);
+  if (revoked.length === 0) terminal.out("nothing to take back");
+  return DONE;
+}
+
+async function status(database: Database, { migrations, terminal }: MigrateDependencies): Promise<number> {
+  for (const { version, name, appliedAtMs } of await migrationStatus(database, migrations)) {
+    const state = appliedAtMs === null ? "pending" : new Date(appliedAtMs).toISOString();
+    terminal.out(`${state.padEnd(24)}  ${label(version, name)}`);
+  }
+  return DONE;
+}
+
+function create(name: string, { folder, terminal }: MigrateDependencies): number {
+  if (!existsSync(join(folder, INDEX))) {
+    terminal.err(`${join(folder, INDEX)} is not here: make migrations at the top of a checkout`);
+    return REFUSED;
+  }
+  const newest = Math.max(0, ...readdirSync(folder).map((file) => Number(/^(\d{4})_/.exec(file)?.[1] ?? 0)));
+  const stem = label(newest + 1, name);
+  writeFileSync(join(folder, `${stem}.up.sql`), "-- Why this change is made.\n", { flag: "wx" });
+  writeFileSync(join(folder, `${stem}.down.sql`), "-- Takes back all that `up` made.\n", { flag: "wx" });
+  writeFileSync(join(folder, INDEX), migrationIndex(readdirSync(folder)));
+  for (const file of [`${stem}.up.sql`, `${stem}.down.sql`, INDEX]) terminal.out(join(folder, file));
+  return DONE;
+}
