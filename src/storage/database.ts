@@ -7,14 +7,17 @@
  */
 export type SqlValue = string | number | boolean | null | Uint8Array;
 
-/** What may be bound: numbers are whole and at most 2^53 - 1, since no column holds any other kind. */
+/** What one engine would bend in silence and the other refuse, both refuse; the texts never name the value. */
 export function refuseUnbindable(values: readonly SqlValue[]): void {
-  values.forEach((value, index) => {
-    if (value === undefined) throw new TypeError(`the value of $${index + 1} is undefined: bind null`);
-    if (typeof value === "number" && !Number.isSafeInteger(value)) {
-      throw new TypeError(`the value of $${index + 1} is not a whole number below 2^53`);
-    }
-  });
+  for (const [index, value] of values.entries()) {
+    const refuse = (what: string): never => {
+      throw new TypeError(`the value of $${index + 1} ${what}`);
+    };
+    if (value === undefined) refuse("is undefined: bind null");
+    if (typeof value === "number" && !Number.isSafeInteger(value)) refuse("is not a whole number below 2^53");
+    if (typeof value === "string" && value.includes("\0"))
+      refuse("holds U+0000, which PostgreSQL cannot keep");
+  }
 }
 
 /** A row as the engine gave it: read its columns through `rows.ts`, which knows how the engines differ. */

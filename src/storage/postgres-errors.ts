@@ -1,0 +1,114 @@
+import { Fault } from "../core/fault.ts";
+import { UniqueViolation } from "./database.ts";
+
+/**
+ * What the server or the driver said, without what may hold a value: the driver's own error carries the rows and
+ * keys at fault in `detail`, and texts of class 22 quote the input.
+ */
+export class PostgresFailure extends Error {
+  /** Null where the driver failed rather than the server. */
+  readonly sqlState: string | null;
+  readonly code: string;
+
+  constructor(error: Bun.SQL.PostgresError) {
+    const sqlState = error.errno ?? null;
+    const message = sqlState?.startsWith("22") === true ? "a value does not fit its type" : error.message;
+    super(sqlState === null ? message : `${message} (SQLSTATE ${sqlState})`);
+    this.name = "PostgresFailure";
+    this.sqlState = sqlState;
+    this.code = error.code;
+  }
+}
+
+/** A wait of ours ran out, whatever the server is doing. */
+export class Overdue extends Error {
+  constructor(what: string, afterMs: number) {
+    super(`${what} took longer than ${afterMs} ms`);
+    this.name = "Overdue";
+  }
+}
+
+const CONNECTION_EXCEPTION = "08";
+const INVALID_AUTHORIZATION = "28";
+const INSUFFICIENT_RESOURCES = "53";
+const OPERATOR_INTERVENTION = "57";
+const SYSTEM_ERROR = "58";
+const DATA_CORRUPTED = "XX";
+const OUT_OF_ORDER_CLASSES = new Set([
+  CONNECTION_EXCEPTION,
+  INVALID_AUTHORIZATION,
+  INSUFFICIENT_RESOURCES,
+  OPERATOR_INTERVENTION,
+  SYSTEM_ERROR,
+  DATA_CORRUPTED,
+]);
+
+const IDLE_IN_TRANSACTION = "25P03";
+const SERIALIZATION_FAILURE = "40001";
+const DEADLOCK = "40P01";
+const LOCK_NOT_AVAILABLE = "55P03";
+const QUERY_CANCELLED = "57014";
+const UNIQUE_VIOLATION = "23505";
+const STALE_PLAN = "cached plan must not change result type";
+
+const UNAVAILABLE_STATES = new Set([
+  IDLE_IN_TRANSACTION,
+  SERIALIZATION_FAILURE,
+  DEADLOCK,
+  LOCK_NOT_AVAILABLE,
+]);
+
+/** Our own words for what a statement failed with. */
+export function translated(error: unknown): unknown {
+  if (error instanceof Overdue) return Fault.of({ kind: "unavailable" }, error);
+  if (!(error instanceof Bun.SQL.PostgresError)) return error;
+  const failure = new PostgresFailure(error);
+  if (failure.sqlState === UNIQUE_VIOLATION) {
+    return new UniqueViolation(error.table ?? "", uniqueColumn(error), failure);
+  }
+  return isUnavailable(failure) ? Fault.of({ kind: "unavailable" }, failure) : failure;
+}
+
+/** After these the connection is as good as before; after any other of the kind it is not to be trusted. */
+export function keepsConnection(error: unknown): boolean {
+  if (!(error instanceof Bun.SQL.PostgresError) || error.errno === undefined) return false;
+  if (error.message === STALE_PLAN) return false;
+  if (error.errno === QUERY_CANCELLED || error.errno === LOCK_NOT_AVAILABLE) return true;
+  return error.errno !== IDLE_IN_TRANSACTION && !OUT_OF_ORDER_CLASSES.has(error.errno.slice(0, 2));
+}
+
+/** The transaction was chosen to give way to another: again, it may pass. */
+export function gaveWay(error: unknown): boolean {
+  const sqlState = underlying(error)?.sqlState;
+  return sqlState === SERIALIZATION_FAILURE || sqlState === DEADLOCK;
+}
+
+/** The connection holds a plan from before the schema changed: another connection will make a new one. */
+export function hasStalePlan(error: unknown): boolean {
+  return underlying(error)?.message.startsWith(STALE_PLAN) === true;
+}
+
+function underlying(error: unknown): PostgresFailure | null {
+  const failure = error instanceof Fault ? error.cause : error;
+  return failure instanceof PostgresFailure ? failure : null;
+}
+
+function isUnavailable({ sqlState, code }: PostgresFailure): boolean {
+  if (sqlState === null) return /CONNECTION|TIMEOUT|TLS|AUTHENTICATION/.test(code);
+  return OUT_OF_ORDER_CLASSES.has(sqlState.slice(0, 2)) || UNAVAILABLE_STATES.has(sqlState);
+}
+
+/**
+ * `Key (realm, subject)=(…) already exists.`, in whatever language the server speaks. A role that may not read the
+ * table gets no detail; then the name that PostgreSQL gives a constraint, `users_email_key`, tells.
+ */
+function uniqueColumn(error: Bun.SQL.PostgresError): string {
+  const [, column] = /\(([^,()]+)(?:, [^()]+)?\)=\(/.exec(error.detail ?? "") ?? [];
+  if (column !== undefined) return column;
+  const constraint = error.constraint ?? "";
+  const table = error.table ?? "";
+  if (constraint === `${table}_pkey`) return "id";
+  return constraint.startsWith(`${table}_`)
+    ? constraint.slice(table.length + 1).replace(/_key$/, "")
+    : constraint;
+}

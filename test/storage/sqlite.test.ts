@@ -1,0 +1,172 @@
+import { Database as BunDatabase } from "bun:sqlite";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Connection, Database } from "../../src/storage/database.ts";
+import { integer } from "../../src/storage/rows.ts";
+import { openSqlite } from "../../src/storage/sqlite.ts";
+import { failureOf } from "../support/failure.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "latchkey-test-"));
+const path = join(folder, "sqlite.db");
+const statements: string[] = [];
+let database: Database;
+
+beforeAll(async () => {
+  database = openSqlite({
+    path,
+    busyTimeoutMs: 150,
+    watchdogMs: 60,
+    onStatement: (sql) => statements.push(sql),
+  });
+  await database.writeAlone((connection) =>
+    connection.script(`
+      CREATE TABLE notes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+      CREATE TABLE lines (note_id BIGINT NOT NULL REFERENCES notes (id) ON DELETE CASCADE);
+    `),
+  );
+});
+
+afterAll(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const insert = (name: string) => (connection: Connection) =>
+  connection.run("INSERT INTO notes (name) VALUES ($1)", [name]);
+
+async function names(): Promise<readonly unknown[]> {
+  return (await database.reader.all("SELECT name FROM notes ORDER BY id")).map((row) => row["name"]);
+}
+
+async function clear(): Promise<void> {
+  await database.write((connection) => connection.run("DELETE FROM notes"));
+}
+
+test("writes of one turn share a commit, which every one of them waits for", async () => {
+  await clear();
+  statements.length = 0;
+  await Promise.all(["a", "b", "c"].map((name) => database.write(insert(name))));
+  expect(statements.filter((sql) => sql === "COMMIT")).toHaveLength(1);
+  expect(statements.filter((sql) => sql === "SAVEPOINT job")).toHaveLength(3);
+
+  statements.length = 0;
+  await database.write(insert("d"));
+  expect(statements.filter((sql) => sql.includes("job"))).toEqual([]);
+});
+
+test("a write that awaits something foreign is undone, and the writes behind it go on", async () => {
+  await clear();
+  const after = Promise.withResolvers<Connection>();
+  const stuck = database.write(async (connection) => {
+    await insert("stuck")(connection);
+    await Bun.sleep(150);
+    after.resolve(connection);
+    await insert("late")(connection);
+  });
+  const others = [database.write(insert("beside")), database.write(insert("behind"))];
+  expect(await failureOf(stuck)).toMatchObject({
+    name: "Overdue",
+    message: expect.stringContaining("its connection"),
+  });
+  await Promise.all(others);
+  const connection = await after.promise;
+  expect(await failureOf(insert("later still")(connection))).toBeInstanceOf(Error);
+  expect(await names()).toEqual(["beside", "behind"]);
+});
+
+test("a lock held by another process is waited for beside the event loop, and not for ever", async () => {
+  await clear();
+  const other = new BunDatabase(path, { readwrite: true });
+  other.run("BEGIN IMMEDIATE");
+  let turns = 0;
+  const ticking = setInterval(() => (turns += 1), 5);
+  const failure = await failureOf(database.write(insert("never")));
+  clearInterval(ticking);
+  expect(failure).toMatchObject({
+    what: { kind: "unavailable" },
+    cause: { message: expect.stringContaining("lock") },
+  });
+  expect(turns).toBeGreaterThan(3);
+
+  const waiting = database.write(insert("waited"));
+  await Bun.sleep(40);
+  other.run("COMMIT");
+  other.close();
+  await waiting;
+  expect(await names()).toEqual(["waited"]);
+});
+
+test("S34 with the disk full every write of the batch is unavailable, reads go on, and nothing is half-written", async () => {
+  const full = openSqlite({ path: join(folder, "full.db") });
+  await full.writeAlone((connection) =>
+    connection.script("CREATE TABLE blobs (data BYTEA NOT NULL); PRAGMA max_page_count = 40"),
+  );
+  const store = (size: number) =>
+    full.write((connection) => connection.run("INSERT INTO blobs VALUES ($1)", [new Uint8Array(size)]));
+  const outcomes = await Promise.allSettled([store(10), store(1_000_000), store(10)]);
+  expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ reason: { what: { kind: "unavailable" } } });
+  }
+  expect(await full.reader.all("SELECT 1 AS one FROM blobs")).toEqual([]);
+  await store(10);
+  expect(await full.reader.all("SELECT 1 AS one FROM blobs")).toHaveLength(1);
+  await full.close();
+});
+
+test("a table can be rebuilt without its rows' children going, but no child may be left without parent", async () => {
+  await clear();
+  await database.write(async (connection) => {
+    await connection.run("INSERT INTO notes (id, name) VALUES (1, 'parent')");
+    await connection.run("INSERT INTO lines VALUES (1)");
+  });
+  const rebuild = `
+    CREATE TABLE new_notes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, n BIGINT);
+    INSERT INTO new_notes (id, name) SELECT id, name FROM notes;
+    DROP TABLE notes;
+    ALTER TABLE new_notes RENAME TO notes;`;
+  const broken = await failureOf(
+    database.writeAlone((connection) => connection.script(`${rebuild} DELETE FROM notes;`)),
+  );
+  expect(broken).toMatchObject({ message: "a row of lines refers to no row of notes" });
+  expect(await names()).toEqual(["parent"]);
+
+  await database.writeAlone((connection) => connection.script(rebuild));
+  const lines = await database.reader.first("SELECT COUNT(*) AS n FROM lines");
+  expect(lines === null ? null : integer(lines, "n")).toBe(1);
+  await clear();
+  expect(await database.reader.all("SELECT 1 AS one FROM lines")).toEqual([]);
+});
+
+test("the file is set up to keep what was acknowledged", async () => {
+  const pragmas = await database.write(async (connection) => [
+    await connection.first("PRAGMA journal_mode"),
+    await connection.first("PRAGMA synchronous"),
+    await connection.first("PRAGMA foreign_keys"),
+  ]);
+  expect(pragmas).toEqual([{ journal_mode: "wal" }, { synchronous: 2 }, { foreign_keys: 1 }]);
+});
+
+test("close leaves the whole database in one file", async () => {
+  const file = join(folder, "closed.db");
+  const closing = openSqlite({ path: file });
+  await closing.write((connection) => connection.run("CREATE TABLE t (a TEXT)"));
+  expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+  await closing.close();
+  expect(existsSync(`${file}-wal`)).toBe(false);
+});
+
+test("a folder that is missing is named", () => {
+  expect(() => openSqlite({ path: join(folder, "missing", "app.db") })).toThrow(
+    `the folder of the SQLite database does not exist: ${join(folder, "missing")}`,
+  );
+});
+
+test("a database in memory has readers of its own too", async () => {
+  const memory = openSqlite({ path: ":memory:" });
+  await memory.write((connection) => connection.run("CREATE TABLE t (a TEXT)"));
+  expect(await memory.reader.all("SELECT * FROM t")).toEqual([]);
+  await memory.close();
+});
