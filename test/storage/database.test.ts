@@ -232,11 +232,11 @@ forEachEngine("a database", (engine, open) => {
     await Bun.sleep(0);
     await Promise.all([last, second.close()]);
     for (const attempt of [
-      second.write(async () => {}),
-      second.reader.all("SELECT 1 AS one"),
-      second.ping(),
+      () => second.write(async () => {}),
+      () => second.reader.all("SELECT 1 AS one"),
+      () => second.ping(),
     ]) {
-      expect(await failureOf(attempt)).toMatchObject({ what: { kind: "unavailable" } });
+      expect(await failureOf(attempt())).toMatchObject({ what: { kind: "unavailable" } });
     }
     expect(await count()).toBe(1);
   });
