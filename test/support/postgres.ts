@@ -7,18 +7,22 @@ const SERVER_URL = process.env["TEST_POSTGRES_URL"] ?? "postgres://root@127.0.0.
  * absence fails the run; elsewhere what is skipped is said, once.
  */
 export async function hasPostgres(): Promise<boolean> {
-  const isNeeded = process.env["CI"] !== undefined || process.env["TEST_POSTGRES_URL"] !== undefined;
   try {
     await onServer("SELECT 1");
     return true;
   } catch (cause) {
-    if (isNeeded) throw new Error("PostgreSQL cannot be reached, and its tests must run here", { cause });
+    if (isRequired()) throw new Error("PostgreSQL cannot be reached, and its tests must run here", { cause });
     sayOnce(
       "SKIPPED: all tests on PostgreSQL, since none answers on 127.0.0.1:5432. " +
         "To run them: TEST_POSTGRES_URL=postgres://user:password@host:5432/postgres bun test",
     );
     return false;
   }
+}
+
+/** Nothing may be skipped in CI, nor where a server was named. */
+export function isRequired(): boolean {
+  return process.env["CI"] !== undefined || process.env["TEST_POSTGRES_URL"] !== undefined;
 }
 
 /** An empty database, there before the suite's tests and gone after them; answers its URL. */
@@ -41,8 +45,9 @@ async function onServer(sql: string): Promise<void> {
 }
 
 /** Each test file has modules of its own; the process is theirs in common. */
-function sayOnce(line: string): void {
-  if (process.env["LATCHKEY_SAID_SKIPPED"] !== undefined) return;
-  process.env["LATCHKEY_SAID_SKIPPED"] = "1";
+export function sayOnce(line: string): void {
+  const said = process.env["LATCHKEY_TEST_SAID"] ?? "";
+  if (said.includes(line)) return;
+  process.env["LATCHKEY_TEST_SAID"] = `${said}${line}\n`;
   process.stderr.write(`${line}\n`);
 }

@@ -1,0 +1,303 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { type Connection, type Database, UniqueViolation } from "../../src/storage/database.ts";
+import { openPostgres, type PostgresOptions } from "../../src/storage/postgres.ts";
+import { integer } from "../../src/storage/rows.ts";
+import { failureOf } from "../support/failure.ts";
+import { isRequired, sayOnce } from "../support/postgres.ts";
+import {
+  findPostgresPrograms,
+  type PostgresCluster,
+  startPostgresCluster,
+} from "../support/postgres-cluster.ts";
+
+const STATEMENT_MS = 300;
+const ACQUIRE_MS = 400;
+/** The longest that a request may take: a connection, a statement, the grace, and a slow machine. */
+const DEADLINE_MS = ACQUIRE_MS + STATEMENT_MS + 250 + 400;
+const UNAVAILABLE = { what: { kind: "unavailable" } };
+
+const programs = findPostgresPrograms();
+if (programs === null) {
+  if (isRequired())
+    throw new Error("PostgreSQL's server programs are not installed, and their tests must run here");
+  sayOnce(
+    "SKIPPED: test/storage/postgres.test.ts, since initdb and pg_ctl are not installed (Debian: postgresql)",
+  );
+} else {
+  describe("PostgreSQL", () => suite(programs));
+}
+
+function suite(folder: string): void {
+  let cluster: PostgresCluster;
+  let open: Database[] = [];
+
+  function database(options: Partial<PostgresOptions> = {}): Database {
+    const opened = openPostgres({
+      url: cluster.url,
+      poolMax: 4,
+      acquireTimeoutMs: ACQUIRE_MS,
+      statementTimeoutMs: STATEMENT_MS,
+      prepare: true,
+      ...options,
+    });
+    open.push(opened);
+    return opened;
+  }
+
+  beforeAll(async () => {
+    cluster = await startPostgresCluster(folder);
+    const setup = database();
+    await setup.writeAlone((connection) =>
+      connection.script(`
+        CREATE TABLE notes (id BIGINT PRIMARY KEY, n BIGINT NOT NULL DEFAULT 0, name TEXT UNIQUE);
+        INSERT INTO notes (id) VALUES (1), (2)`),
+    );
+    await setup.close();
+  }, 30_000);
+
+  afterEach(async () => {
+    await Promise.all(open.map((opened) => opened.close()));
+    open = [];
+  });
+
+  afterAll(() => cluster.destroy(), 30_000);
+
+  test("S32 a restart under traffic loses nothing acknowledged, and is over by itself", async () => {
+    const db = database();
+    const acknowledged: number[] = [];
+    const failures: unknown[] = [];
+    let isOver = false;
+    const traffic = Array.from({ length: 8 }, async (_, client) => {
+      for (let id = 1000 * (client + 1); !isOver; id += 1) {
+        try {
+          await db.write((connection) => connection.run("INSERT INTO notes (id) VALUES ($1)", [id]));
+          acknowledged.push(id);
+          await db.reader.first("SELECT n FROM notes WHERE id = $1", [id]);
+        } catch (error) {
+          failures.push(error);
+          await Bun.sleep(5);
+        }
+      }
+    });
+    await Bun.sleep(100);
+    await cluster.restart();
+    const before = acknowledged.length;
+    await Bun.sleep(300);
+    isOver = true;
+    await Promise.all(traffic);
+
+    expect(before).toBeGreaterThan(0);
+    expect(acknowledged.length).toBeGreaterThan(before);
+    for (const failure of failures) expect(failure).toMatchObject(UNAVAILABLE);
+    const rows = await db.reader.all("SELECT id FROM notes WHERE id >= 1000");
+    const kept = new Set(rows.map((row) => integer(row, "id")));
+    expect(acknowledged.filter((id) => !kept.has(id))).toEqual([]);
+  }, 20_000);
+
+  test("S32 connections that died while nobody looked cost nobody an error", async () => {
+    const db = database();
+    await Promise.all(Array.from({ length: 4 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
+    await cluster.restart();
+    const attempts = Array.from({ length: 8 }, (_, index) =>
+      index % 2 === 0
+        ? db.reader.all("SELECT 1 AS one")
+        : db.write((connection) => connection.all("SELECT 1 AS one")),
+    );
+    for (const answer of await Promise.all(attempts)) expect(answer).toHaveLength(1);
+  }, 20_000);
+
+  test("S32 a frozen server is unavailable within the deadline, and back by itself", async () => {
+    const db = database();
+    await db.ping();
+    cluster.freeze();
+    try {
+      const attempts = Array.from({ length: 20 }, async (_, index) => {
+        const startedAt = performance.now();
+        const attempt = index % 2 === 0 ? db.ping() : db.write((connection) => increment(connection, 1));
+        return { failure: await failureOf(attempt), tookMs: performance.now() - startedAt };
+      });
+      for (const { failure, tookMs } of await Promise.all(attempts)) {
+        expect(failure).toMatchObject(UNAVAILABLE);
+        expect(tookMs).toBeLessThan(DEADLINE_MS);
+      }
+      expect(await failureOf(db.ping())).toMatchObject(UNAVAILABLE);
+    } finally {
+      cluster.thaw();
+    }
+    await eventually(() => db.ping());
+    const answers = await Promise.all(Array.from({ length: 20 }, () => db.reader.all("SELECT 1 AS one")));
+    expect(answers).toHaveLength(20);
+    await db.write((connection) => increment(connection, 1));
+  }, 20_000);
+
+  test("S32 a server that is down, or a host that accepts and says nothing, is unavailable at once or in time", async () => {
+    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const db = database({ url: `postgres://postgres@127.0.0.1:${silent.port}/postgres` });
+    const startedAt = performance.now();
+    const attempts = await Promise.all(Array.from({ length: 10 }, () => failureOf(db.ping())));
+    for (const failure of attempts) expect(failure).toMatchObject(UNAVAILABLE);
+    expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS);
+    silent.stop(true);
+    expect(await failureOf(db.ping())).toMatchObject(UNAVAILABLE);
+  });
+
+  test("more requests than connections wait their turn, and not longer than they may", async () => {
+    const db = database({ poolMax: 2, statementTimeoutMs: 5_000 });
+    const hold = (seconds: number) => db.reader.all(`SELECT pg_sleep(${seconds})`);
+    const short = await Promise.allSettled([hold(0.1), hold(0.1), db.ping(), db.ping()]);
+    expect(short.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => "fulfilled"));
+
+    const long = [hold(0.8), hold(0.8)];
+    const startedAt = performance.now();
+    const failure = await failureOf(db.ping());
+    expect(failure).toMatchObject({
+      ...UNAVAILABLE,
+      cause: { message: expect.stringContaining("for a connection") },
+    });
+    expect(performance.now() - startedAt).toBeLessThan(ACQUIRE_MS + 200);
+    await Promise.all(long);
+    await db.ping();
+    expect(await sessions(db)).toBeLessThanOrEqual(2);
+  });
+
+  test("a slow statement is given up by the server too, and its connection stays", async () => {
+    const db = database({ poolMax: 1 });
+    const pid = await backend(db);
+    const failure = await failureOf(db.reader.all("SELECT pg_sleep(3)"));
+    expect(failure).toMatchObject({ ...UNAVAILABLE, cause: { sqlState: "57014" } });
+    expect(await backend(db)).toBe(pid);
+  });
+
+  test("a write whose connection breaks is undone, and none of it goes on outside a transaction", async () => {
+    const db = database({ poolMax: 1 });
+    const other = database();
+    const failure = await failureOf(
+      db.write(async (connection) => {
+        await connection.run("INSERT INTO notes (id) VALUES (50)");
+        const row = await connection.first("SELECT pg_backend_pid() AS pid");
+        await other.reader.all("SELECT pg_terminate_backend($1::int)", [
+          row === null ? 0 : integer(row, "pid"),
+        ]);
+        await failureOf(connection.run("INSERT INTO notes (id) VALUES (51)"));
+        await failureOf(connection.run("INSERT INTO notes (id) VALUES (52)"));
+      }),
+    );
+    expect(failure).toMatchObject(UNAVAILABLE);
+    expect(await db.reader.all("SELECT id FROM notes WHERE id BETWEEN 50 AND 59")).toEqual([]);
+  });
+
+  test("of two writes that stop each other, the one that gives way runs again", async () => {
+    const db = database({ statementTimeoutMs: 2_000 });
+    let runs = 0;
+    const both = (first: number, second: number) =>
+      db.write(async (connection) => {
+        runs += 1;
+        await increment(connection, first);
+        await connection.all("SELECT pg_sleep(0.05)");
+        await increment(connection, second);
+      });
+    const before = await total(db);
+    await Promise.all([both(1, 2), both(2, 1)]);
+    expect(await total(db)).toBe(before + 4);
+    expect(runs).toBeGreaterThan(2);
+  });
+
+  test("a write that awaits something foreign is over in time, and its connection is free again", async () => {
+    const db = database({ poolMax: 1 });
+    const never = new Promise<never>(() => {});
+    const failure = await failureOf(
+      db.write(async (connection) => {
+        await increment(connection, 1);
+        await never;
+      }),
+    );
+    expect(failure).toMatchObject(UNAVAILABLE);
+    await db.write((connection) => increment(connection, 1));
+  });
+
+  test("a statement that nobody awaits makes its write fail", async () => {
+    const db = database({ poolMax: 1 });
+    const failure = await failureOf(
+      db.write(async (connection) => {
+        connection.run("INSERT INTO notes (id) VALUES (60)").catch(() => {});
+      }),
+    );
+    expect(failure).toMatchObject({ message: expect.stringContaining("nobody awaited") });
+    expect(await db.reader.all("SELECT id FROM notes WHERE id = 60")).toEqual([]);
+  });
+
+  test("a plan from before the schema changed is made anew", async () => {
+    const db = database({ poolMax: 1 });
+    const read = () => db.reader.all("SELECT * FROM notes WHERE id = $1", [1]);
+    await read();
+    const other = database();
+    await other.writeAlone((connection) => connection.script("ALTER TABLE notes ADD COLUMN extra TEXT"));
+    expect((await read())[0]).toHaveProperty("extra");
+    await other.writeAlone((connection) => connection.script("ALTER TABLE notes DROP COLUMN extra"));
+    const written = await db.write((connection) =>
+      connection.first("SELECT * FROM notes WHERE id = $1", [1]),
+    );
+    expect(written).not.toHaveProperty("extra");
+  });
+
+  test("what runs alone is not bound by the statement deadline, and has one holder", async () => {
+    const [one, other] = [database(), database()];
+    let inside = 0;
+    const hold = (db: Database) =>
+      db.writeAlone(async (connection) => {
+        inside += 1;
+        expect(inside).toBe(1);
+        await connection.script(`SELECT pg_sleep(${(STATEMENT_MS * 2.5) / 1000})`);
+        inside -= 1;
+      });
+    await Promise.all([hold(one), hold(other)]);
+  });
+
+  test("without prepared statements (PgBouncer) everything but the read-only guard is the same", async () => {
+    const db = database({ prepare: false });
+    const insert = () =>
+      db.write((connection) => connection.run("INSERT INTO notes (id, name) VALUES (70, $1)", ["x"]));
+    expect(await insert()).toBe(1);
+    expect(await failureOf(insert())).toBeInstanceOf(UniqueViolation);
+    expect(await failureOf(db.reader.all("SELECT pg_sleep(3)"))).toMatchObject(UNAVAILABLE);
+    expect(await failureOf(db.write((connection) => connection.all("SELECT pg_sleep(3)")))).toMatchObject({
+      ...UNAVAILABLE,
+      cause: { sqlState: "57014" },
+    });
+    expect(await db.reader.all("SELECT name FROM notes WHERE id = $1", [70])).toEqual([{ name: "x" }]);
+  });
+}
+
+function increment(connection: Connection, id: number): Promise<number> {
+  return connection.run("UPDATE notes SET n = n + 1 WHERE id = $1", [id]);
+}
+
+async function total(db: Database): Promise<number> {
+  const row = await db.reader.first("SELECT SUM(n)::bigint AS n FROM notes");
+  return row === null ? 0 : integer(row, "n");
+}
+
+async function backend(db: Database): Promise<number> {
+  const row = await db.reader.first("SELECT pg_backend_pid() AS pid");
+  return row === null ? 0 : integer(row, "pid");
+}
+
+async function sessions(db: Database): Promise<number> {
+  const row = await db.reader.first(
+    "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE backend_type = 'client backend'",
+  );
+  return row === null ? 0 : integer(row, "n");
+}
+
+/** Within two seconds, as an operator would see it. */
+async function eventually(attempt: () => Promise<void>): Promise<void> {
+  const giveUpAtMs = performance.now() + 2_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > giveUpAtMs) throw error;
+      await Bun.sleep(20);
+    }
+  }
+}

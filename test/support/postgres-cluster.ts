@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A PostgreSQL server of the test's own, to be stopped, frozen and restarted without harm to anybody else's. */
+export interface PostgresCluster {
+  readonly url: string;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** Every process of the server stands still: connections stay open and nothing answers. */
+  freeze(): void;
+  thaw(): void;
+  destroy(): Promise<void>;
+}
+
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  fsync: "off",
+  deadlock_timeout: "50ms",
+  max_connections: "40",
+};
+
+/** Null where the server's programs are not installed. */
+export function findPostgresPrograms(): string | null {
+  const root = "/usr/lib/postgresql";
+  const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...versions.map((version) => join(root, version, "bin")), ...pathFolders()];
+  return folders.find((folder) => existsSync(join(folder, "initdb"))) ?? null;
+}
+
+export async function startPostgresCluster(programs: string): Promise<PostgresCluster> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-cluster-"));
+  const data = join(folder, "data");
+  const port = await freePort();
+  const options = Object.entries({ ...SETTINGS, port, unix_socket_directories: folder }).map(
+    ([k, v]) => `-c ${k}=${v}`,
+  );
+  const control = (...words: readonly string[]) =>
+    asPostgres([join(programs, "pg_ctl"), "-D", data, "-w", "-l", join(folder, "log"), ...words]);
+
+  // The server refuses to run as root.
+  if (process.getuid?.() === 0) await finished(["chown", "postgres", folder]);
+  await asPostgres([
+    join(programs, "initdb"),
+    "-D",
+    data,
+    "-A",
+    "trust",
+    "-U",
+    "postgres",
+    "-N",
+    "-E",
+    "UTF8",
+  ]);
+  const start = () => control("-o", options.join(" "), "start");
+  await start();
+
+  let frozen: readonly number[] = [];
+  const cluster: PostgresCluster = {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    start,
+    stop: () => control("-m", "fast", "stop"),
+    restart: () => control("-m", "fast", "-o", options.join(" "), "restart"),
+    freeze() {
+      frozen = processesOf(data);
+      for (const pid of frozen) process.kill(pid, "SIGSTOP");
+    },
+    thaw() {
+      for (const pid of frozen) process.kill(pid, "SIGCONT");
+      frozen = [];
+    },
+    async destroy() {
+      cluster.thaw();
+      if (existsSync(join(data, "postmaster.pid"))) await control("-m", "immediate", "stop");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return cluster;
+}
+
+function processesOf(data: string): readonly number[] {
+  const postmaster = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
+  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, "utf8").trim();
+  return [postmaster, ...children.split(" ").map(Number)];
+}
+
+async function asPostgres(command: readonly string[]): Promise<void> {
+  const quoted = command.map((word) => `'${word}'`).join(" ");
+  await finished(process.getuid?.() === 0 ? ["su", "postgres", "-s", "/bin/sh", "-c", quoted] : [...command]);
+}
+
+async function finished(command: readonly string[]): Promise<void> {
+  const child = Bun.spawn([...command], { cwd: "/", stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  const code = await child.exited;
+  if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = address !== null && typeof address === "object" ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function pathFolders(): readonly string[] {
+  return (process.env["PATH"] ?? "").split(":").filter((folder) => folder !== "");
+}
