@@ -1,4 +1,4 @@
--- What the lockout counts. `subject` is the name that was tried, whether or not an account has it.
+-- What the lockout counts. `subject` is an account, or the hash of a name that belongs to none: both lock alike.
 -- `pending` are guesses being judged at this moment, counted before their outcome is known.
 CREATE TABLE login_attempts (
   realm TEXT NOT NULL CHECK (realm IN ('user', 'admin')),

@@ -7,6 +7,8 @@ import text4 from "./0003_todos.down.sql" with { type: "text" };
 import text5 from "./0003_todos.up.sql" with { type: "text" };
 import text6 from "./0004_login_attempts.down.sql" with { type: "text" };
 import text7 from "./0004_login_attempts.up.sql" with { type: "text" };
+import text8 from "./0005_admins.down.sql" with { type: "text" };
+import text9 from "./0005_admins.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -17,4 +19,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0003_todos.up.sql": text5,
   "0004_login_attempts.down.sql": text6,
   "0004_login_attempts.up.sql": text7,
+  "0005_admins.down.sql": text8,
+  "0005_admins.up.sql": text9,
 };

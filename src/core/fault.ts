@@ -28,7 +28,7 @@ export interface FaultKinds {
   wrong_current_password: Record<never, never>;
   forbidden: { readonly why: ForbiddenReason };
 
-  not_found: { readonly noun: Noun; readonly id?: number };
+  not_found: { readonly noun: Noun; readonly id?: number | string };
   /** A unique value is taken. `value` is what the caller sent, for a message in their own words. */
   conflict: { readonly noun: Noun; readonly field: string; readonly value?: string };
 
@@ -44,7 +44,8 @@ export type FaultKind = keyof FaultKinds;
 export type Noun = "user" | "admin" | "todo" | "item" | "session" | "token" | "file";
 
 export type ForbiddenReason =
-  | { readonly rule: "not_yours" }
+  /** Whether to admit that it exists is the dialect's decision. */
+  | { readonly rule: "not_yours"; readonly noun: Noun; readonly id: number }
   | { readonly rule: "role_required"; readonly roles: readonly string[] }
   | { readonly rule: "foreign_origin" };
 
@@ -76,7 +77,7 @@ export class Fault extends Error {
     return new Fault({ kind: "invalid", problems: [{ where, name, message }] });
   }
 
-  is<Kind extends FaultKind>(kind: Kind): boolean {
-    return this.what.kind === kind;
+  static is(error: unknown, kind: FaultKind): error is Fault {
+    return error instanceof Fault && error.what.kind === kind;
   }
 }

@@ -42,10 +42,11 @@ export function passwordProblem(rule: PasswordRule, password: string): string | 
     length >= rule.min &&
     length <= (rule.max ?? Infinity) &&
     (rule.only === undefined || rule.only.pattern.test(normalised));
-  return fits ? null : describe(rule);
+  return fits ? null : describePassword(rule);
 }
 
-function describe({ min, max, only }: PasswordRule): string {
+/** The rule in words. */
+export function describePassword({ min, max, only }: PasswordRule): string {
   const length = max === undefined ? `at least ${min} characters` : `between ${min} and ${max} characters`;
   return `Password must be ${length}${only === undefined ? " long" : ` and contain only ${only.named}`}`;
 }

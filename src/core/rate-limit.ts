@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 /** So many hits for each client in a window of time, which begins with the client's first hit. */
 export interface RateLimitRule {
-  readonly attempts: number;
+  readonly requests: number;
   readonly windowMs: number;
 }
 
@@ -45,7 +45,7 @@ export class MemoryRateLimitStore implements RateLimitStore {
   hit(key: string, rule: RateLimitRule): RateLimitVerdict {
     const nowMs = this.#nowMs();
     const window = this.#table(rule.windowMs).windowOf(key, nowMs);
-    if (window.count < rule.attempts) {
+    if (window.count < rule.requests) {
       window.count++;
       return { allowed: true };
     }

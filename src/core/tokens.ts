@@ -1,11 +1,10 @@
+import type { Realm } from "./accounts.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import type { Algorithm, Key, Keyring } from "./keyring.ts";
 
-/** Users and admins never share a token: the realm is the token's audience. */
-export type Realm = "user" | "admin";
-
 export interface AccessGrant {
+  /** The token's audience: users and administrators never share one. */
   readonly realm: Realm;
   readonly accountId: number;
   readonly subject: string;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "../core/fault.ts";
@@ -29,6 +29,8 @@ export function openSqlite(options: SqliteOptions): Database {
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) throw new Error(`the folder of the SQLite database does not exist: ${folder}`);
 
+  // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
+  if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
   const writing = new SqliteHandle(path, "write", options.onStatement);
   writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MemoryRateLimitStore, type RateLimitRule } from "../../src/core/rate-limit.ts";
 
-const RULE: RateLimitRule = { attempts: 3, windowMs: 60_000 };
+const RULE: RateLimitRule = { requests: 3, windowMs: 60_000 };
 
 function setUp(maxClients?: number) {
   const clock = { ms: 1_000_000, nowMs: () => clock.ms };
@@ -36,7 +36,7 @@ describe("a window", () => {
 
   test("limits of different lengths do not disturb each other", () => {
     const { clock, allowed } = setUp();
-    const long = { attempts: 1, windowMs: 900_000 };
+    const long = { requests: 1, windowMs: 900_000 };
     expect([allowed("login:a", long), allowed("login:a", long), allowed("register:a")]).toEqual([
       true,
       false,
@@ -60,7 +60,7 @@ describe("a window", () => {
       const times = through.get(key) ?? [];
       through.set(key, [...times, clock.ms]);
       // A fixed window allows two rows of hits close together, one at its end and one at the next one's start.
-      expect(times.filter((ms) => ms > clock.ms - RULE.windowMs).length).toBeLessThan(2 * RULE.attempts);
+      expect(times.filter((ms) => ms > clock.ms - RULE.windowMs).length).toBeLessThan(2 * RULE.requests);
     }
     expect(through.size).toBe(40);
   });

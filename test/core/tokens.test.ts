@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { createLocalJWKSet, jwtVerify } from "jose";
+import type { Realm } from "../../src/core/accounts.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { hmacKey, KeyError, Keyring, privateKey, publicKey, type Algorithm } from "../../src/core/keyring.ts";
 import {
@@ -9,7 +10,6 @@ import {
   Tokens,
   TOKEN_MAX_CHARS,
   type AccessGrant,
-  type Realm,
 } from "../../src/core/tokens.ts";
 
 const NOW_S = 1_800_000_000;

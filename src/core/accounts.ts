@@ -1,0 +1,177 @@
+import { Fault } from "./fault.ts";
+import type { Clock } from "./clock.ts";
+import { normalEmail, usernameKey } from "./identity.ts";
+import type { Log } from "./log.ts";
+import type { Logins } from "./logins.ts";
+import type { Hasher } from "./passwords.ts";
+import type { Store, Writes } from "./store.ts";
+
+/** Users and administrators are two realms over one implementation: nothing crosses from one to the other. */
+export type Realm = "user" | "admin";
+export type Role = "user" | "admin";
+
+export interface Account {
+  readonly realm: Realm;
+  readonly id: number;
+  /** Lower case; unique within the realm. */
+  readonly email: string;
+  /** As registered; unique within the realm without regard to case. Null for an account made by e-mail alone. */
+  readonly username: string | null;
+  readonly name: string | null;
+  readonly phone: string | null;
+  readonly avatar: string | null;
+  readonly passwordHash: string;
+  readonly role: Role;
+  readonly isActive: boolean;
+  /** Grows with every change that must end the access tokens made before it. */
+  readonly credentialsVersion: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number | null;
+  /** A deleted account keeps its row, so that its e-mail, username and phone stay taken. */
+  readonly deletedAtMs: number | null;
+}
+
+export interface Registration {
+  readonly email: string;
+  readonly password: string;
+  readonly username?: string | null;
+  readonly name?: string | null;
+  readonly phone?: string | null;
+}
+
+/** What is absent stays as it is; null clears what may be empty. */
+export interface AccountChange {
+  readonly email?: string;
+  readonly username?: string;
+  readonly name?: string | null;
+  readonly phone?: string | null;
+  readonly avatar?: string | null;
+  readonly role?: Role;
+  readonly isActive?: boolean;
+}
+
+/** A new password, and what entitles to set it: the current one, or that an administrator does it for someone else. */
+export interface PasswordChange {
+  readonly password: string;
+  readonly entitlement: { readonly current: string | undefined } | "administrator";
+}
+
+export class Accounts {
+  readonly #store: Store;
+  readonly #hasher: Hasher;
+  readonly #logins: Logins;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(parts: { store: Store; hasher: Hasher; logins: Logins; clock: Clock; log: Log }) {
+    this.#store = parts.store;
+    this.#hasher = parts.hasher;
+    this.#logins = parts.logins;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+  }
+
+  /** Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account. */
+  async register(realm: Realm, registration: Registration): Promise<Account> {
+    const email = normalEmail(registration.email);
+    const username = registration.username ?? null;
+    // Hashing takes tens of milliseconds, so it stays outside the write; the constraint decides who was first.
+    const passwordHash = await this.#hasher.hash(registration.password);
+    const given = { email, username, phone: registration.phone ?? null };
+    const inserted = this.#store.write((tx) =>
+      tx.accounts(realm).insert({
+        ...given,
+        usernameKey: username === null ? null : usernameKey(username),
+        name: registration.name ?? null,
+        passwordHash,
+        createdAtMs: this.#clock.nowMs(),
+      }),
+    );
+    const account = await inserted.catch((error: unknown) => tellTaken(error, given));
+    this.#log.info("account.registered", { realm, account: account.id });
+    return account;
+  }
+
+  /** The account, deleted or not. Fails with `not_found`. */
+  async get(realm: Realm, id: number): Promise<Account> {
+    const account = await this.#store.read.accounts(realm).byId(id);
+    if (account === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+    return account;
+  }
+
+  /** The account, as long as it is not deleted. Fails with `not_found`. */
+  async getLive(realm: Realm, id: number): Promise<Account> {
+    const account = await this.get(realm, id);
+    if (account.deletedAtMs !== null) throw Fault.of({ kind: "not_found", noun: realm, id });
+    return account;
+  }
+
+  /**
+   * Changes an account, all of it or nothing. A new password ends the account's sessions and every access token.
+   *
+   * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, and, for a password, with
+   * `wrong_current_password` or `locked`.
+   */
+  async update(
+    account: Account,
+    change: AccountChange,
+    password: PasswordChange | null = null,
+  ): Promise<Account> {
+    const { realm, id } = account;
+    const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
+    const passwordHash = password === null ? undefined : await this.#hasher.hash(password.password);
+    const apply = async (tx: Writes): Promise<Account> => {
+      const nowMs = this.#clock.nowMs();
+      const row = {
+        ...given,
+        ...(given.username === undefined ? {} : { usernameKey: usernameKey(given.username) }),
+      };
+      const updated = await tx.accounts(realm).update(id, row, nowMs);
+      if (updated === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+      if (passwordHash === undefined) return updated;
+      await tx.accounts(realm).setPassword(id, passwordHash, nowMs);
+      await endCredentials(tx, updated, nowMs);
+      return updated;
+    };
+    const entitlement = password?.entitlement ?? "administrator";
+    const changing =
+      entitlement === "administrator"
+        ? this.#store.write(apply)
+        : // A missing password is a wrong one, and counts like it.
+          this.#logins.confirm(account, entitlement.current ?? "", apply);
+    const updated = await changing.catch((error: unknown) => tellTaken(error, given));
+    if (password !== null) this.#log.info("password.changed", { realm, account: id });
+    return updated;
+  }
+
+  /** The row stays, so that nobody else gets the names; its sessions and tokens end for good. */
+  async delete({ realm, id }: Account): Promise<void> {
+    await this.#store.write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const deleted = await tx.accounts(realm).delete(id, nowMs);
+      if (deleted === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+      await endCredentials(tx, deleted, nowMs);
+    });
+    this.#log.info("account.deleted", { realm, account: id });
+  }
+
+  /** Takes a deletion back. What ended with it stays ended. */
+  async restore({ realm, id }: Account): Promise<Account> {
+    const restored = await this.#store.write((tx) => tx.accounts(realm).restore(id, this.#clock.nowMs()));
+    if (restored === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+    this.#log.info("account.restored", { realm, account: id });
+    return restored;
+  }
+}
+
+/** Ends what stands for a password without being it: the open sessions, and with them their access tokens. */
+async function endCredentials(tx: Writes, { realm, id }: Account, nowMs: number): Promise<void> {
+  if (realm === "user") await tx.sessions.endAll(id, nowMs, null);
+}
+
+/** Says in a conflict which of the given values is taken: storage knows only the field. */
+function tellTaken(error: unknown, given: Readonly<Record<string, unknown>>): never {
+  if (!(error instanceof Fault) || error.what.kind !== "conflict") throw error;
+  const value = given[error.what.field];
+  throw typeof value === "string" ? Fault.of({ ...error.what, value }, error.cause) : error;
+}

@@ -1,0 +1,60 @@
+import { AccessTokens } from "./access-tokens.ts";
+import type { Profile, ProfileName } from "./access-tokens.ts";
+import { Accounts } from "./accounts.ts";
+import { Authentication } from "./authentication.ts";
+import type { Clock } from "./clock.ts";
+import type { Keyring } from "./keyring.ts";
+import type { LockoutPolicy } from "./lockout.ts";
+import type { Log } from "./log.ts";
+import { Logins } from "./logins.ts";
+import { raised } from "./passwords.ts";
+import type { Hasher, PasswordRule } from "./passwords.ts";
+import { Sessions } from "./sessions.ts";
+import type { SessionPolicy } from "./sessions.ts";
+import type { Store } from "./store.ts";
+import { Todos } from "./todos.ts";
+import { Tokens } from "./tokens.ts";
+
+/** All that the product does, put together over its ports; what the surfaces speak about. */
+export interface Core {
+  readonly accounts: Accounts;
+  readonly accessTokens: AccessTokens;
+  readonly authentication: Authentication;
+  readonly logins: Logins;
+  /** A surface's rule for new passwords, with the operator's floor. */
+  passwordRule(rule: PasswordRule): PasswordRule;
+  readonly sessions: Sessions;
+  readonly store: Store;
+  readonly todos: Todos;
+}
+
+export interface CorePolicy {
+  readonly lockout: LockoutPolicy;
+  readonly sessions: SessionPolicy;
+  /** The least length of a new password, whatever the surface says. */
+  readonly passwordFloor: number;
+  readonly accessTokens: Readonly<Record<ProfileName, Profile>>;
+}
+
+export function createCore(parts: {
+  store: Store;
+  hasher: Hasher;
+  keyring: Keyring;
+  clock: Clock;
+  log: Log;
+  policy: CorePolicy;
+}): Core {
+  const { store, hasher, keyring, clock, log, policy } = parts;
+  const tokens = new Tokens(keyring, clock);
+  const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
+  return {
+    accounts: new Accounts({ store, hasher, logins, clock, log }),
+    accessTokens: new AccessTokens(tokens, policy.accessTokens),
+    authentication: new Authentication({ store, tokens }),
+    logins,
+    passwordRule: (rule) => raised(rule, policy.passwordFloor),
+    sessions: new Sessions({ store, clock, log, policy: policy.sessions }),
+    store,
+    todos: new Todos({ store, clock }),
+  };
+}

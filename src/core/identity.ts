@@ -1,0 +1,42 @@
+import { domainToASCII } from "node:url";
+
+/**
+ * The one form of an e-mail address: what is stored, compared and shown. Two spellings that a person would call
+ * the same address (another case, another Unicode form of a letter) are the same text afterwards.
+ */
+export function normalEmail(email: string): string {
+  return email.trim().normalize("NFC").toLowerCase().normalize("NFC");
+}
+
+const EMAIL_MAX_CHARACTERS = 254;
+const LOCAL_PART_MAX_CHARACTERS = 64;
+const LOCAL_PART = /^[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+)*$/u;
+const ASCII_DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$/;
+
+/** What is wrong with an e-mail address, once it is in its normal form; null where nothing is. */
+export function emailProblem(email: string): string | null {
+  const problem = "value is not a valid email address";
+  const normal = normalEmail(email);
+  const at = normal.lastIndexOf("@");
+  if (at < 1 || normal.length > EMAIL_MAX_CHARACTERS || at > LOCAL_PART_MAX_CHARACTERS) return problem;
+  if (!LOCAL_PART.test(normal.slice(0, at))) return problem;
+  const domain = normal.slice(at + 1);
+  // The URL parser forgives what an address may not hold (`%41`, a port, a path): only letters, digits, dots
+  // and hyphens reach it, and what it makes of other scripts must be a domain again.
+  if (!/^[\p{L}\p{N}\p{M}.-]+$/u.test(domain)) return problem;
+  return ASCII_DOMAIN.test(domainToASCII(domain)) ? null : problem;
+}
+
+const USERNAME = /^[A-Za-z0-9._-]{3,50}$/;
+
+/** Usernames hold no `@`, so that none can ever pass for an e-mail address. */
+export function usernameProblem(username: string): string | null {
+  return USERNAME.test(username)
+    ? null
+    : "must be 3 to 50 characters: letters, digits, dots, hyphens and underscores";
+}
+
+/** What makes two usernames the same one. */
+export function usernameKey(username: string): string {
+  return username.toLowerCase();
+}

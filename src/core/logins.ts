@@ -1,0 +1,183 @@
+import type { Account, Realm } from "./accounts.ts";
+import type { Clock } from "./clock.ts";
+import { MINUTE_MS, SECOND_MS } from "./clock.ts";
+import { Fault } from "./fault.ts";
+import { KeyedGate } from "./keyed-gate.ts";
+import type { Log } from "./log.ts";
+import { begin, failed, released, succeeded } from "./lockout.ts";
+import type { LockoutPolicy } from "./lockout.ts";
+import type { Hasher } from "./passwords.ts";
+import type { Store, Writes } from "./store.ts";
+
+/** How often, and for how long, an attempt asks again while others of the same name are being judged elsewhere. */
+const BUSY_RETRY_MS = 25;
+const BUSY_LIMIT_MS = 10 * SECOND_MS;
+
+/** How many attempts at one account may wait in this process for those before them. */
+const WAITING_PER_SUBJECT = 256;
+
+/**
+ * The one way in by password, for every surface, both realms, and the current password of a change: they share
+ * the count of failures, and read the same to someone who guesses names.
+ *
+ * A guess is reserved in the database before it is judged, so that many guesses at once, on many instances, get
+ * no more answers than many guesses in a row.
+ */
+export class Logins {
+  readonly #store: Store;
+  readonly #hasher: Hasher;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #policy: LockoutPolicy;
+  readonly #gate: KeyedGate;
+
+  constructor(parts: { store: Store; hasher: Hasher; clock: Clock; log: Log; policy: LockoutPolicy }) {
+    this.#store = parts.store;
+    this.#hasher = parts.hasher;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#policy = parts.policy;
+    this.#gate = new KeyedGate({ running: parts.policy.maxAttempts, waiting: WAITING_PER_SUBJECT });
+  }
+
+  /**
+   * Judges a name and a password. `grant` runs in the write that notes the success, so that a session is opened
+   * or nothing happened at all.
+   *
+   * Fails with `login_failed`, `locked`, `deactivated` or `overloaded`.
+   */
+  async login<T>(
+    realm: Realm,
+    name: string,
+    password: string,
+    grant: (tx: Writes, account: Account) => Promise<T>,
+  ): Promise<T> {
+    const account = await this.#store.read.accounts(realm).byLoginName(name);
+    const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
+    const verified = await this.#judge(realm, subject, password, account, async (tx) => {
+      // Read again: between the first look and now the account may have been blocked, deleted or changed.
+      const current = account === null ? null : await tx.accounts(realm).byId(account.id);
+      if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
+      if (!current.isActive) return { refusal: "deactivated" as const };
+      return { granted: await grant(tx, current) };
+    });
+    if (!("granted" in verified)) {
+      this.#log.warning("login.refused", { realm, account: account?.id, why: verified.refusal });
+      throw Fault.of({ kind: verified.refusal });
+    }
+    this.#log.info("login.succeeded", { realm, account: account?.id });
+    return verified.granted;
+  }
+
+  /**
+   * Judges the current password of an account that is already signed in; `change` runs in the write that notes
+   * the success. Fails with `wrong_current_password`, `locked` or `overloaded`.
+   */
+  async confirm<T>(account: Account, password: string, change: (tx: Writes) => Promise<T>): Promise<T> {
+    const { realm } = account;
+    const verified = await this.#judge(realm, accountSubject(account.id), password, account, async (tx) => {
+      const current = await tx.accounts(realm).byId(account.id);
+      if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
+      return { granted: await change(tx) };
+    });
+    if ("granted" in verified) return verified.granted;
+    this.#log.warning("password.confirmation_failed", { realm, account: account.id });
+    throw Fault.of({ kind: "wrong_current_password" });
+  }
+
+  async #judge<Outcome extends object>(
+    realm: Realm,
+    subject: string,
+    password: string,
+    account: Account | null,
+    settle: (tx: Writes) => Promise<Outcome>,
+  ): Promise<Outcome | { refusal: "login_failed" }> {
+    return this.#gate.run(subject, async () => {
+      await this.#reserve(realm, subject, account);
+      const { ok, rehash } = await this.#verify(realm, subject, password, account);
+      if (!ok || account === null) {
+        await this.#noteFailure(realm, subject, account);
+        return { refusal: "login_failed" as const };
+      }
+      const newHash = rehash ? await this.#hasher.hash(password) : null;
+      const settled = await this.#store.write(async (tx) => {
+        const nowMs = this.#clock.nowMs();
+        const after = succeeded(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
+        await tx.loginAttempts.save(realm, subject, after.state);
+        if (after.verdict === "locked") return after;
+        if (newHash !== null) await tx.accounts(realm).replaceHash(account.id, account.passwordHash, newHash);
+        return { outcome: await settle(tx) };
+      });
+      if ("outcome" in settled) return settled.outcome;
+      throw this.#locked(realm, account, settled.retryAfterSeconds);
+    });
+  }
+
+  /** Fulfils once this attempt may be judged. */
+  async #reserve(realm: Realm, subject: string, account: Account | null): Promise<void> {
+    const giveUpAtMs = performance.now() + BUSY_LIMIT_MS;
+    for (;;) {
+      const beginning = await this.#store.write(async (tx) => {
+        const nowMs = this.#clock.nowMs();
+        const result = begin(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
+        await tx.loginAttempts.save(realm, subject, result.state);
+        return result;
+      });
+      if (beginning.verdict === "judge") return;
+      if (beginning.verdict === "locked") throw this.#locked(realm, account, beginning.retryAfterSeconds);
+      if (performance.now() > giveUpAtMs) throw Fault.of({ kind: "overloaded", retryAfterSeconds: 1 });
+      await Bun.sleep(BUSY_RETRY_MS);
+    }
+  }
+
+  /** An attempt that could not be judged, because too many wait already, is taken back: it was no guess. */
+  async #verify(realm: Realm, subject: string, password: string, account: Account | null) {
+    try {
+      return await this.#hasher.verify(password, account?.passwordHash ?? null);
+    } catch (error) {
+      await this.#store.write(async (tx) => {
+        const nowMs = this.#clock.nowMs();
+        const state = released(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
+        await tx.loginAttempts.save(realm, subject, state);
+      });
+      throw error;
+    }
+  }
+
+  async #noteFailure(realm: Realm, subject: string, account: Account | null): Promise<void> {
+    const state = await this.#store.write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const after = failed(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
+      await tx.loginAttempts.save(realm, subject, after);
+      return after;
+    });
+    if (state.lockedUntilMs !== null) {
+      const minutes = Math.round((state.lockedUntilMs - this.#clock.nowMs()) / MINUTE_MS);
+      this.#log.warning("login.locked", { realm, account: account?.id, minutes });
+    }
+  }
+
+  #locked(realm: Realm, account: Account | null, retryAfterSeconds: number): Fault {
+    this.#log.warning("login.refused", { realm, account: account?.id, why: "locked" });
+    return Fault.of({ kind: "locked", retryAfterSeconds });
+  }
+}
+
+function isUnchanged(current: Account, judged: Account | null): boolean {
+  return current.deletedAtMs === null && current.credentialsVersion === judged?.credentialsVersion;
+}
+
+function accountSubject(id: number): string {
+  return `account:${id}`;
+}
+
+/**
+ * A name that belongs to nobody is counted and locked like one that does, or 423 would tell which exist. Only a
+ * hash of it is kept: people type passwords into the wrong field.
+ */
+function unknownSubject(name: string): string {
+  const digest = new Bun.CryptoHasher("sha256")
+    .update(name.trim().normalize("NFC").toLowerCase())
+    .digest("hex");
+  return `name:${digest}`;
+}

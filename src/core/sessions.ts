@@ -1,0 +1,198 @@
+import { randomBytes } from "node:crypto";
+import type { Account } from "./accounts.ts";
+import type { Clock } from "./clock.ts";
+import { DAY_MS, SECOND_MS } from "./clock.ts";
+import { Fault } from "./fault.ts";
+import type { Log } from "./log.ts";
+import type { SessionWrites, Store, Writes } from "./store.ts";
+
+/**
+ * A session is what a login opens and a logout ends. Its refresh tokens are of one kind for life: a `cookie`
+ * session has one that stays good, a `rotating` session gets a new one at every refresh, and the tokens that
+ * followed one another are its family. A token of one kind is nothing to the routes of the other.
+ */
+export type SessionKind = "cookie" | "rotating";
+
+export interface Session {
+  readonly id: number;
+  readonly accountId: number;
+  readonly kind: SessionKind;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+  /** The latest end, however often it is refreshed; null for none. */
+  readonly endsAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly clientAddress: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface RefreshToken {
+  readonly id: number;
+  readonly sessionId: number;
+  readonly expiresAtMs: number;
+  /** When it was exchanged for the next one; null while it is the family's live end. */
+  readonly usedAtMs: number | null;
+}
+
+export interface SessionPolicy {
+  readonly refreshTokenDays: number;
+  /** How long after its own rotation a repeated token is forgiven. */
+  readonly reuseGraceSeconds: number;
+  /** The longest life of a session, however often it is refreshed; null for no end. */
+  readonly absoluteDays: number | null;
+}
+
+/** Where a request came from, kept with the session so that its owner can tell one from another. */
+export interface Origin {
+  readonly clientAddress: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface OpenedSession {
+  readonly session: Session;
+  /** Told to the client once; only its hash is kept. */
+  readonly refreshToken: string;
+}
+
+const USER_AGENT_MAX_CHARACTERS = 255;
+
+export class Sessions {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #policy: SessionPolicy;
+
+  constructor(parts: { store: Store; clock: Clock; log: Log; policy: SessionPolicy }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#policy = parts.policy;
+  }
+
+  /** How long a refresh token lives from when it is made. */
+  get lifetimeSeconds(): number {
+    return (this.#policy.refreshTokenDays * DAY_MS) / SECOND_MS;
+  }
+
+  /** Opens a session within the write that decided that the login was good. */
+  async open(tx: Writes, kind: SessionKind, account: Account, origin: Origin): Promise<OpenedSession> {
+    const nowMs = this.#clock.nowMs();
+    const { absoluteDays } = this.#policy;
+    const session = await tx.sessions.insert({
+      accountId: account.id,
+      kind,
+      createdAtMs: nowMs,
+      endsAtMs: absoluteDays === null ? null : nowMs + absoluteDays * DAY_MS,
+      clientAddress: origin.clientAddress,
+      userAgent: origin.userAgent?.slice(0, USER_AGENT_MAX_CHARACTERS).toWellFormed() ?? null,
+    });
+    return { session, refreshToken: await this.#issue(tx.sessions, session, nowMs) };
+  }
+
+  /**
+   * The account behind a cookie session's token, which stays good.
+   * Fails with `refresh_failed` where it is unknown, ended or expired.
+   */
+  async refreshCookie(refreshToken: string): Promise<{ account: Account; session: Session }> {
+    return this.#store.write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const { session, token } = await openToken(tx.sessions, "cookie", refreshToken);
+      if (token.expiresAtMs <= nowMs) throw Fault.of({ kind: "refresh_failed", why: "expired" });
+      await tx.sessions.touch(session.id, nowMs);
+      return { account: await owner(tx, session), session };
+    });
+  }
+
+  /**
+   * Exchanges a rotating token for the next of its family.
+   *
+   * A token that was exchanged before has been copied: someone holds what is not theirs, and nobody can say who,
+   * so the family ends for both. `reuseGraceSeconds` forgives a repeat that comes right after the exchange, as a
+   * client makes whose answer was lost, or that has two tabs.
+   */
+  async rotate(refreshToken: string): Promise<{ account: Account } & OpenedSession> {
+    const outcome = await this.#store.write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const { session, token } = await openToken(tx.sessions, "rotating", refreshToken);
+      // Of two exchanges at one moment the second reads here, or learns below, that it is not the first.
+      const usedAtMs = token.usedAtMs ?? (await this.#use(tx.sessions, token, refreshToken, nowMs));
+      if (usedAtMs !== null && !this.#isForgiven(usedAtMs, nowMs)) {
+        // The end of the family must be kept, so this write succeeds and the fault is thrown after it.
+        await tx.sessions.end(session.id, nowMs);
+        return { reused: session };
+      }
+      const account = await owner(tx, session);
+      await tx.sessions.touch(session.id, nowMs);
+      return { account, session, refreshToken: await this.#issue(tx.sessions, session, nowMs) };
+    });
+    if ("reused" in outcome) {
+      this.#log.warning("session.refresh_reused", {
+        account: outcome.reused.accountId,
+        session: outcome.reused.id,
+      });
+      throw Fault.of({ kind: "refresh_failed", why: "invalid" });
+    }
+    return outcome;
+  }
+
+  /** Ends the session of a token, known or not, of the kind that the route is for. */
+  async revoke(kind: SessionKind, refreshToken: string): Promise<void> {
+    const ended = await this.#store.write(async (tx) => {
+      const found = await tx.sessions.token(tokenHash(refreshToken));
+      if (found === null || found.session.kind !== kind) return null;
+      return (await tx.sessions.end(found.session.id, this.#clock.nowMs())) ? found.session : null;
+    });
+    if (ended !== null) this.#log.info("session.ended", { account: ended.accountId, session: ended.id });
+  }
+
+  /** Marks the token as used; answers null for the first to do so, else when it was used. */
+  async #use(
+    sessions: SessionWrites,
+    token: RefreshToken,
+    secret: string,
+    nowMs: number,
+  ): Promise<number | null> {
+    if (token.expiresAtMs <= nowMs) throw Fault.of({ kind: "refresh_failed", why: "expired" });
+    if (await sessions.useToken(token.id, nowMs)) return null;
+    return (await sessions.token(tokenHash(secret)))?.token.usedAtMs ?? nowMs;
+  }
+
+  #isForgiven(usedAtMs: number, nowMs: number): boolean {
+    return nowMs - usedAtMs < this.#policy.reuseGraceSeconds * SECOND_MS;
+  }
+
+  async #issue(sessions: SessionWrites, session: Session, nowMs: number): Promise<string> {
+    const refreshToken = randomBytes(64).toString("base64url");
+    const expiresAtMs = nowMs + this.#policy.refreshTokenDays * DAY_MS;
+    await sessions.insertToken({
+      sessionId: session.id,
+      tokenHash: tokenHash(refreshToken),
+      createdAtMs: nowMs,
+      expiresAtMs: session.endsAtMs === null ? expiresAtMs : Math.min(expiresAtMs, session.endsAtMs),
+    });
+    return refreshToken;
+  }
+}
+
+/** The token and its session, if it is known, of this kind, and its session has not ended. */
+async function openToken(sessions: SessionWrites, kind: SessionKind, refreshToken: string) {
+  const found = await sessions.token(tokenHash(refreshToken));
+  if (found === null || found.session.kind !== kind || found.session.endedAtMs !== null) {
+    throw Fault.of({ kind: "refresh_failed", why: "invalid" });
+  }
+  return found;
+}
+
+/** The session's account, as long as it may act: a blocked or deleted one gets no new tokens. */
+async function owner(tx: Writes, session: Session): Promise<Account> {
+  const account = await tx.accounts("user").byId(session.accountId);
+  if (account === null || account.deletedAtMs !== null || !account.isActive) {
+    throw Fault.of({ kind: "refresh_failed", why: "invalid" });
+  }
+  return account;
+}
+
+/** Tokens are 64 random bytes: one round of SHA-256 is as good as any, and its hash can be looked up. */
+function tokenHash(refreshToken: string): Uint8Array {
+  return new Bun.CryptoHasher("sha256").update(refreshToken).digest();
+}

@@ -1,0 +1,156 @@
+/**
+ * The ports: what the core needs from storage, and how each call may fail. `src/storage` fills them in SQL.
+ *
+ * Reading and writing are told apart in the types. `store.read` sees what is committed; everything that changes
+ * goes through `store.write`, one transaction whose work awaits nothing but the tables it is given. It is kept
+ * whole or not at all, and may run again after a deadlock, so it decides from what it reads inside.
+ *
+ * Every call may fail with `unavailable` where the database cannot be reached or does not answer in time.
+ */
+import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
+import type { LockoutState } from "./lockout.ts";
+import type { RefreshToken, Session, SessionKind } from "./sessions.ts";
+import type { Priority, Todo } from "./todos.ts";
+
+export interface Store {
+  readonly read: Reads;
+  write<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
+  /** Fails with `unavailable` where the database does not answer. */
+  ping(): Promise<void>;
+}
+
+export interface Reads {
+  accounts(realm: Realm): AccountReads;
+  readonly sessions: SessionReads;
+  readonly todos: TodoReads;
+}
+
+export interface Writes extends Reads {
+  accounts(realm: Realm): AccountWrites;
+  readonly sessions: SessionWrites;
+  readonly todos: TodoWrites;
+  readonly loginAttempts: LoginAttemptWrites;
+}
+
+// Accounts
+
+export interface AccountReads {
+  /** Deleted accounts too. */
+  byId(id: number): Promise<Account | null>;
+  /** By e-mail address or username, in any case; a deleted account is not found. */
+  byLoginName(name: string): Promise<Account | null>;
+  /** What the guard of a request needs, in one read: the account, and whether the token's session is still open. */
+  byToken(id: number, sessionId: number | null): Promise<{ account: Account; sessionOpen: boolean } | null>;
+}
+
+export interface AccountWrites extends AccountReads {
+  /** Fails with `conflict` on `email`, `username` or `phone`. */
+  insert(account: NewAccount): Promise<Account>;
+  /** A live account; null where there is none. Fails with `conflict` on `email`, `username` or `phone`. */
+  update(id: number, change: AccountRowChange, nowMs: number): Promise<Account | null>;
+  /** Null where there is none, or it is deleted already. Every access token made before is void. */
+  delete(id: number, nowMs: number): Promise<Account | null>;
+  /** Null where there is none that is deleted. */
+  restore(id: number, nowMs: number): Promise<Account | null>;
+  /** A new password: every access token made before it is void. */
+  setPassword(id: number, passwordHash: string, nowMs: number): Promise<void>;
+  /** The same password under current parameters, unless it was changed meanwhile. No token is touched. */
+  replaceHash(id: number, oldHash: string, newHash: string): Promise<void>;
+}
+
+export interface AccountRowChange extends AccountChange {
+  readonly usernameKey?: string;
+}
+
+export interface NewAccount {
+  readonly email: string;
+  readonly username: string | null;
+  readonly usernameKey: string | null;
+  readonly name: string | null;
+  readonly phone: string | null;
+  readonly passwordHash: string;
+  readonly role?: Role;
+  readonly createdAtMs: number;
+}
+
+// Sessions
+
+export interface SessionReads {
+  /** Open and with a token that still refreshes, newest first. */
+  openOf(accountId: number, nowMs: number): Promise<readonly Session[]>;
+  token(tokenHash: Uint8Array): Promise<{ token: RefreshToken; session: Session } | null>;
+}
+
+export interface SessionWrites extends SessionReads {
+  insert(session: NewSession): Promise<Session>;
+  insertToken(token: NewRefreshToken): Promise<void>;
+  /** Marks a token as used, once: of two callers at the same moment one gets true. */
+  useToken(tokenId: number, nowMs: number): Promise<boolean>;
+  touch(sessionId: number, nowMs: number): Promise<void>;
+  /** Answers whether the session was open until now. */
+  end(sessionId: number, nowMs: number): Promise<boolean>;
+  /** Ends all of an account's sessions but one; answers how many. */
+  endAll(accountId: number, nowMs: number, exceptSessionId: number | null): Promise<number>;
+}
+
+export interface NewSession {
+  readonly accountId: number;
+  readonly kind: SessionKind;
+  readonly createdAtMs: number;
+  readonly endsAtMs: number | null;
+  readonly clientAddress: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface NewRefreshToken {
+  readonly sessionId: number;
+  readonly tokenHash: Uint8Array;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+// Todos
+
+export interface TodoReads {
+  byId(id: number): Promise<Todo | null>;
+  /** One account's, oldest first. */
+  ofAccount(accountId: number, filter: TodoFilter): Promise<readonly Todo[]>;
+}
+
+export interface TodoFilter {
+  readonly completed: boolean | null;
+  readonly limit: number | null;
+  readonly offset: number;
+}
+
+export interface TodoWrites extends TodoReads {
+  insert(todo: NewTodo): Promise<Todo>;
+  /** Null where there is none. */
+  update(id: number, change: TodoChange, nowMs: number): Promise<Todo | null>;
+  /** Answers whether there was one. */
+  delete(id: number): Promise<boolean>;
+}
+
+export interface NewTodo {
+  readonly accountId: number;
+  readonly title: string;
+  readonly description: string | null;
+  readonly priority: Priority;
+  readonly createdAtMs: number;
+}
+
+/** What is absent stays as it is. */
+export interface TodoChange {
+  readonly title?: string;
+  readonly description?: string | null;
+  readonly completed?: boolean;
+  readonly priority?: Priority;
+}
+
+// Login attempts
+
+export interface LoginAttemptWrites {
+  /** The state of a subject's attempts; no other transaction changes it until this one ends. */
+  lock(realm: Realm, subject: string, nowMs: number): Promise<LockoutState>;
+  save(realm: Realm, subject: string, state: LockoutState): Promise<void>;
+}

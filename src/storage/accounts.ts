@@ -1,0 +1,153 @@
+import type { Account, Realm, Role } from "../core/accounts.ts";
+import { normalEmail, usernameKey } from "../core/identity.ts";
+import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
+import { assignments } from "./assignments.ts";
+import type { Connection, Row, SqlValue } from "./database.ts";
+import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
+
+/** The realms are two tables of one shape. The name comes from this list alone, never from a request. */
+const TABLE: Readonly<Record<Realm, string>> = { user: "users", admin: "admins" };
+
+const COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.password_hash, a.role, a.is_active,
+  a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms`;
+
+/** The same without the alias, as `RETURNING` wants them. */
+const OWN_COLUMNS = COLUMNS.replaceAll("a.", "");
+
+const COLUMN_OF: Readonly<Record<keyof AccountRowChange, string>> = {
+  email: "email",
+  username: "username",
+  usernameKey: "username_key",
+  name: "name",
+  phone: "phone",
+  avatar: "avatar",
+  role: "role",
+  isActive: "is_active",
+};
+
+export function accountReads(connection: Connection, realm: Realm): AccountReads {
+  const table = TABLE[realm];
+  const one = async (condition: string, value: string | number): Promise<Account | null> => {
+    const row = await connection.first(`SELECT ${COLUMNS} FROM ${table} a WHERE ${condition}`, [value]);
+    return row === null ? null : account(realm, row);
+  };
+
+  return {
+    byId: (id) => one("a.id = $1", id),
+
+    // No username holds an `@`, so a name is one or the other and each look-up has its own index.
+    byLoginName: (name) =>
+      name.includes("@")
+        ? one("a.email = $1 AND a.deleted_at_ms IS NULL", normalEmail(name))
+        : one("a.username_key = $1 AND a.deleted_at_ms IS NULL", usernameKey(name.trim())),
+
+    async byToken(id, sessionId) {
+      if (sessionId === null) {
+        const found = await one("a.id = $1", id);
+        return found === null ? null : { account: found, sessionOpen: true };
+      }
+      const row = await connection.first(
+        `SELECT ${COLUMNS}, CASE WHEN s.id IS NOT NULL AND s.ended_at_ms IS NULL THEN 1 ELSE 0 END AS session_open
+         FROM ${table} a LEFT JOIN sessions s ON s.id = $2 AND s.user_id = a.id WHERE a.id = $1`,
+        [id, sessionId],
+      );
+      return row === null
+        ? null
+        : { account: account(realm, row), sessionOpen: boolean(row, "session_open") };
+    },
+  };
+}
+
+export function accountWrites(connection: Connection, realm: Realm): AccountWrites {
+  const table = TABLE[realm];
+  const changed = async (assignments: string, condition: string, values: readonly SqlValue[]) => {
+    const row = await connection.first(
+      `UPDATE ${table} SET ${assignments} WHERE ${condition} RETURNING ${OWN_COLUMNS}`,
+      values,
+    );
+    return row === null ? null : account(realm, row);
+  };
+
+  return {
+    ...accountReads(connection, realm),
+
+    update(id, change, nowMs) {
+      const { sql, values } = assignments(change, COLUMN_OF, 3);
+      const all = ["updated_at_ms = $2", ...sql].join(", ");
+      return changed(all, "id = $1 AND deleted_at_ms IS NULL", [id, nowMs, ...values]);
+    },
+
+    delete: (id, nowMs) =>
+      changed(
+        "deleted_at_ms = $2, credentials_version = credentials_version + 1",
+        "id = $1 AND deleted_at_ms IS NULL",
+        [id, nowMs],
+      ),
+
+    restore: (id, nowMs) =>
+      changed("deleted_at_ms = NULL, updated_at_ms = $2", "id = $1 AND deleted_at_ms IS NOT NULL", [
+        id,
+        nowMs,
+      ]),
+
+    async insert(given: NewAccount) {
+      const row = await connection.first(
+        `INSERT INTO ${table}
+           (email, username, username_key, name, phone, password_hash, role, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${OWN_COLUMNS}`,
+        [
+          given.email,
+          given.username,
+          given.usernameKey,
+          given.name,
+          given.phone,
+          given.passwordHash,
+          given.role ?? realm,
+          given.createdAtMs,
+        ],
+      );
+      if (row === null) throw new Error(`an insert into ${table} answered no row`);
+      return account(realm, row);
+    },
+
+    async setPassword(id, passwordHash, nowMs) {
+      await connection.run(
+        `UPDATE ${table} SET password_hash = $2, credentials_version = credentials_version + 1, updated_at_ms = $3
+         WHERE id = $1`,
+        [id, passwordHash, nowMs],
+      );
+    },
+
+    async replaceHash(id, oldHash, newHash) {
+      await connection.run(`UPDATE ${table} SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, [
+        id,
+        oldHash,
+        newHash,
+      ]);
+    },
+  };
+}
+
+function account(realm: Realm, row: Row): Account {
+  return {
+    realm,
+    id: integer(row, "id"),
+    email: text(row, "email"),
+    username: textOrNull(row, "username"),
+    name: textOrNull(row, "name"),
+    phone: textOrNull(row, "phone"),
+    avatar: textOrNull(row, "avatar"),
+    passwordHash: text(row, "password_hash"),
+    role: role(text(row, "role")),
+    isActive: boolean(row, "is_active"),
+    credentialsVersion: integer(row, "credentials_version"),
+    createdAtMs: integer(row, "created_at_ms"),
+    updatedAtMs: integerOrNull(row, "updated_at_ms"),
+    deletedAtMs: integerOrNull(row, "deleted_at_ms"),
+  };
+}
+
+function role(value: string): Role {
+  if (value === "user" || value === "admin") return value;
+  throw new TypeError("column role holds no known role");
+}

@@ -1,0 +1,40 @@
+import type { Log } from "../core/log.ts";
+import type { Database, StatementListener } from "./database.ts";
+import { openPostgres } from "./postgres.ts";
+import { openSqlite } from "./sqlite.ts";
+
+/** Which engine, where, and within what limits. */
+export type DatabaseTarget = (
+  { readonly engine: "sqlite"; readonly path: string } | { readonly engine: "postgres"; readonly url: string }
+) & {
+  readonly poolMinConnections: number;
+  readonly poolMaxConnections: number;
+  readonly acquireTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly prepare: boolean;
+  /** Whether each statement is logged, with its duration and without its values. */
+  readonly echo: boolean;
+};
+
+export function openDatabase(target: DatabaseTarget, log: Log): Database {
+  const onStatement = target.echo ? echoTo(log) : undefined;
+  if (target.engine === "sqlite") {
+    return openSqlite({ path: target.path, busyTimeoutMs: target.statementTimeoutMs, onStatement, log });
+  }
+  return openPostgres({
+    url: target.url,
+    poolMin: target.poolMinConnections,
+    poolMax: target.poolMaxConnections,
+    acquireTimeoutMs: target.acquireTimeoutMs,
+    statementTimeoutMs: target.statementTimeoutMs,
+    prepare: target.prepare,
+    onStatement,
+    log,
+  });
+}
+
+function echoTo(log: Log): StatementListener {
+  return (sql, durationMs) => {
+    log.info("sql", { sql: sql.replace(/\s+/g, " ").trim(), ms: Math.round(durationMs * 1_000) / 1_000 });
+  };
+}

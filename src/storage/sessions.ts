@@ -1,0 +1,118 @@
+import type { RefreshToken, Session, SessionKind } from "../core/sessions.ts";
+import type { SessionReads, SessionWrites } from "../core/store.ts";
+import type { Connection, Row } from "./database.ts";
+import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
+
+const COLUMNS = `s.id, s.user_id, s.kind, s.created_at_ms, s.last_used_at_ms, s.ends_at_ms, s.ended_at_ms,
+  s.client_address, s.user_agent`;
+
+export function sessionReads(connection: Connection): SessionReads {
+  return {
+    async openOf(accountId, nowMs) {
+      const rows = await connection.all(
+        `SELECT ${COLUMNS} FROM sessions s WHERE s.user_id = $1 AND s.ended_at_ms IS NULL AND EXISTS (
+           SELECT 1 FROM refresh_tokens t
+           WHERE t.session_id = s.id AND t.used_at_ms IS NULL AND t.expires_at_ms > $2
+         ) ORDER BY s.id DESC`,
+        [accountId, nowMs],
+      );
+      return rows.map(session);
+    },
+
+    async token(tokenHash) {
+      const row = await connection.first(
+        `SELECT ${COLUMNS}, t.id AS token_id, t.expires_at_ms, t.used_at_ms
+         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1`,
+        [tokenHash],
+      );
+      return row === null ? null : { session: session(row), token: refreshToken(row) };
+    },
+  };
+}
+
+export function sessionWrites(connection: Connection): SessionWrites {
+  return {
+    ...sessionReads(connection),
+
+    async insert(given) {
+      const row = await connection.first(
+        `INSERT INTO sessions
+           (user_id, kind, created_at_ms, last_used_at_ms, ends_at_ms, client_address, user_agent)
+         VALUES ($1, $2, $3, $3, $4, $5, $6) RETURNING ${COLUMNS.replaceAll("s.", "")}`,
+        [
+          given.accountId,
+          given.kind,
+          given.createdAtMs,
+          given.endsAtMs,
+          given.clientAddress,
+          given.userAgent,
+        ],
+      );
+      if (row === null) throw new Error("an insert into sessions answered no row");
+      return session(row);
+    },
+
+    async insertToken({ sessionId, tokenHash, createdAtMs, expiresAtMs }) {
+      await connection.run(
+        "INSERT INTO refresh_tokens (session_id, token_hash, created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4)",
+        [sessionId, tokenHash, createdAtMs, expiresAtMs],
+      );
+    },
+
+    async useToken(tokenId, nowMs) {
+      const used = await connection.run(
+        "UPDATE refresh_tokens SET used_at_ms = $2 WHERE id = $1 AND used_at_ms IS NULL",
+        [tokenId, nowMs],
+      );
+      return used === 1;
+    },
+
+    async touch(sessionId, nowMs) {
+      await connection.run("UPDATE sessions SET last_used_at_ms = $2 WHERE id = $1", [sessionId, nowMs]);
+    },
+
+    async end(sessionId, nowMs) {
+      const ended = await connection.run(
+        "UPDATE sessions SET ended_at_ms = $2 WHERE id = $1 AND ended_at_ms IS NULL",
+        [sessionId, nowMs],
+      );
+      return ended === 1;
+    },
+
+    endAll(accountId, nowMs, exceptSessionId) {
+      return connection.run(
+        "UPDATE sessions SET ended_at_ms = $2 WHERE user_id = $1 AND ended_at_ms IS NULL AND id <> $3",
+        // No session has the id 0.
+        [accountId, nowMs, exceptSessionId ?? 0],
+      );
+    },
+  };
+}
+
+function session(row: Row): Session {
+  return {
+    id: integer(row, "id"),
+    accountId: integer(row, "user_id"),
+    kind: kind(text(row, "kind")),
+    createdAtMs: integer(row, "created_at_ms"),
+    lastUsedAtMs: integer(row, "last_used_at_ms"),
+    endsAtMs: integerOrNull(row, "ends_at_ms"),
+    endedAtMs: integerOrNull(row, "ended_at_ms"),
+    clientAddress: textOrNull(row, "client_address"),
+    userAgent: textOrNull(row, "user_agent"),
+  };
+}
+
+function refreshToken(row: Row): RefreshToken {
+  return {
+    id: integer(row, "token_id"),
+    sessionId: integer(row, "id"),
+    expiresAtMs: integer(row, "expires_at_ms"),
+    usedAtMs: integerOrNull(row, "used_at_ms"),
+  };
+}
+
+function kind(value: string): SessionKind {
+  if (value === "cookie" || value === "rotating") return value;
+  throw new TypeError("column kind holds no known kind of session");
+}

@@ -1,0 +1,47 @@
+import type { Realm } from "../core/accounts.ts";
+import { Fault } from "../core/fault.ts";
+import type { Noun } from "../core/fault.ts";
+import type { Reads, Store, Writes } from "../core/store.ts";
+import { accountReads, accountWrites } from "./accounts.ts";
+import { UniqueViolation } from "./database.ts";
+import type { Connection, Database } from "./database.ts";
+import { loginAttemptWrites } from "./login-attempts.ts";
+import { sessionReads, sessionWrites } from "./sessions.ts";
+import { todoReads, todoWrites } from "./todos.ts";
+
+/** Fills the core's ports with SQL. */
+export function openStore(database: Database): Store {
+  return {
+    read: reads(database.reader),
+    write: (work) => database.write((connection) => work(writes(connection))).catch(explainConflict),
+    ping: () => database.ping(),
+  };
+}
+
+function reads(connection: Connection): Reads {
+  const accounts = perRealm((realm) => accountReads(connection, realm));
+  return { accounts, sessions: sessionReads(connection), todos: todoReads(connection) };
+}
+
+function writes(connection: Connection): Writes {
+  return {
+    accounts: (realm) => accountWrites(connection, realm),
+    sessions: sessionWrites(connection),
+    todos: todoWrites(connection),
+    loginAttempts: loginAttemptWrites(connection),
+  };
+}
+
+function perRealm<T>(make: (realm: Realm) => T): (realm: Realm) => T {
+  const made: Record<Realm, T> = { user: make("user"), admin: make("admin") };
+  return (realm) => made[realm];
+}
+
+const NOUN_OF_TABLE: Readonly<Record<string, Noun>> = { users: "user", admins: "admin" };
+
+/** A unique constraint that the caller can run into is a conflict; any other is a mistake of ours. */
+function explainConflict(error: unknown): never {
+  const noun = error instanceof UniqueViolation ? NOUN_OF_TABLE[error.table] : undefined;
+  if (!(error instanceof UniqueViolation) || noun === undefined) throw error;
+  throw Fault.of({ kind: "conflict", noun, field: error.column.replace(/_key$/, "") }, error);
+}
