@@ -1,0 +1,99 @@
+import { Fault } from "../core/fault.ts";
+
+/** JSON and plain forms are small; only uploads, which have a limit of their own, are not. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+export type Form = ReadonlyMap<string, string>;
+
+const FORM_TYPE = "application/x-www-form-urlencoded";
+const MULTIPART_TYPE = "multipart/form-data";
+const JSON_TYPE = "application/json";
+
+/** The body of a JSON route: nothing but JSON, said to be JSON. */
+export async function readJson(request: Request): Promise<unknown> {
+  requireType(request, [JSON_TYPE]);
+  const text = decodeUtf8(await readBytes(request, MAX_BODY_BYTES));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // JSON nested too deep for the parser ends here as well.
+    throw Fault.of({ kind: "malformed", reason: "The body is not valid JSON" }, error);
+  }
+}
+
+/** The text fields of a form, urlencoded or multipart. Of a repeated field the last one counts. */
+export async function readForm(request: Request): Promise<Form> {
+  const type = requireType(request, [FORM_TYPE, MULTIPART_TYPE]);
+  const bytes = await readBytes(request, MAX_BODY_BYTES);
+  if (type === FORM_TYPE) return new Map(new URLSearchParams(decodeUtf8(bytes)));
+  const fields = new Map<string, string>();
+  (await parseMultipart(request, bytes)).forEach((value, name) => {
+    if (typeof value === "string") fields.set(name, value);
+  });
+  return fields;
+}
+
+async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) {
+  const contentType = request.headers.get("content-type") ?? "";
+  try {
+    return await new Response(bytes, { headers: { "content-type": contentType } }).formData();
+  } catch (error) {
+    throw Fault.of({ kind: "malformed", reason: "The body is not a valid form" }, error);
+  }
+}
+
+/** The media type, without its parameters, if it is one that the route takes. */
+function requireType(request: Request, expected: readonly string[]): string {
+  const [type = "", ...parameters] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");
+  const charset = parameters
+    .map((parameter) => parameter.trim())
+    .find((parameter) => parameter.startsWith("charset="));
+  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
+  if (!expected.includes(type.trim()) || !isUtf8)
+    throw Fault.of({ kind: "unsupported_media_type", expected });
+  return type.trim();
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw Fault.of({ kind: "malformed", reason: "The body is not valid UTF-8" }, error);
+  }
+}
+
+/** Refuses by the declared length before it reads, and by the counted one while it does. */
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > limitBytes) throw Fault.of({ kind: "too_large", limitBytes });
+  if (request.body === null) return new Uint8Array();
+  const { body } = request;
+  try {
+    // With a declared length the server itself reads no more than that.
+    if (declared !== null) return new Uint8Array(await request.arrayBuffer());
+    return await readChunks(body, limitBytes);
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw Fault.of({ kind: "malformed", reason: "The body could not be read" }, error);
+  }
+}
+
+async function readChunks(
+  body: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let lengthBytes = 0;
+  for await (const chunk of body) {
+    lengthBytes += chunk.length;
+    if (lengthBytes > limitBytes) throw Fault.of({ kind: "too_large", limitBytes });
+    chunks.push(chunk);
+  }
+  const joined = new Uint8Array(lengthBytes);
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return joined;
+}

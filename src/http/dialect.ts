@@ -1,0 +1,49 @@
+import type { AnyFault, FaultKind, FaultOf } from "../core/fault.ts";
+import type { Reply } from "./reply.ts";
+
+/**
+ * How a surface says that something failed: one function for every kind of fault. The type is total, so that a
+ * new kind of fault does not compile until each surface has words for it.
+ */
+export type Phrases = {
+  readonly [Kind in FaultKind]: (fault: FaultOf<Kind>) => Pick<Reply, "status" | "body">;
+};
+
+export interface Dialect {
+  answer(fault: AnyFault): Reply;
+}
+
+export function dialect(phrases: Phrases): Dialect {
+  return {
+    answer(fault) {
+      const headers = headersOf(fault);
+      return headers === null ? say(phrases, fault) : { ...say(phrases, fault), headers };
+    },
+  };
+}
+
+function say<Kind extends FaultKind>(phrases: Phrases, fault: FaultOf<Kind>): Pick<Reply, "status" | "body"> {
+  return phrases[fault.kind](fault);
+}
+
+/** What HTTP itself wants said beside the words of a dialect; the same on every surface. */
+function headersOf(fault: AnyFault): Record<string, string> | null {
+  switch (fault.kind) {
+    case "unauthenticated":
+    case "login_failed":
+    case "refresh_failed":
+      return { "www-authenticate": "Bearer" };
+    case "invalid_token":
+      return { "www-authenticate": 'Bearer error="invalid_token"' };
+    case "method_not_allowed":
+      return { allow: fault.allow.join(", ") };
+    case "locked":
+    case "rate_limited":
+    case "overloaded":
+      return { "retry-after": String(fault.retryAfterSeconds) };
+    case "unavailable":
+      return { "retry-after": "1" };
+    default:
+      return null;
+  }
+}

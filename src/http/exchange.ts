@@ -1,0 +1,88 @@
+import type { Realm } from "../core/accounts.ts";
+import type { Authentication } from "../core/authentication.ts";
+import type { Caller } from "../core/caller.ts";
+import { Fault } from "../core/fault.ts";
+import { clientKey } from "../core/client-address.ts";
+import type { RateLimitRule, RateLimitStore } from "../core/rate-limit.ts";
+import { bearerToken } from "../core/tokens.ts";
+
+/** The budgets that requests count against; each is one, across all the routes that name it. */
+export type LimitName = "register" | "login" | "refresh" | "root_login" | "admin_login";
+
+/** What every request needs from the program around it. */
+export interface Services {
+  readonly authentication: Authentication;
+  readonly limits: {
+    readonly store: RateLimitStore;
+    readonly rules: Readonly<Record<LimitName, RateLimitRule>>;
+  } | null;
+  readonly cors: { readonly origins: readonly string[] };
+}
+
+/** One request on its way: what is known of it, and who it turned out to be from. */
+export class Exchange {
+  readonly request: Request;
+  /** The path's parameters, decoded. */
+  readonly params: Readonly<Record<string, string | undefined>>;
+  readonly id: string;
+  readonly clientAddress: string | null;
+  readonly #services: Services;
+  #caller: Caller | null = null;
+
+  constructor(parts: {
+    request: Request;
+    params: Readonly<Record<string, string | undefined>>;
+    id: string;
+    clientAddress: string | null;
+    services: Services;
+  }) {
+    this.request = parts.request;
+    this.params = parts.params;
+    this.id = parts.id;
+    this.clientAddress = parts.clientAddress;
+    this.#services = parts.services;
+  }
+
+  header(name: string): string | null {
+    return this.request.headers.get(name);
+  }
+
+  /** Where a session comes from, as its owner will see it. */
+  get origin(): { clientAddress: string | null; userAgent: string | null } {
+    return { clientAddress: this.clientAddress, userAgent: this.header("user-agent") };
+  }
+
+  /** The account the request acts for, for the log; null before it is known. */
+  get accountId(): number | null {
+    return this.#caller?.account.id ?? null;
+  }
+
+  /** Fails with `unauthenticated` or `invalid_token`. */
+  async authenticate(realm: Realm): Promise<Caller> {
+    const token = bearerToken(this.header("authorization"));
+    const caller = await this.#services.authentication.caller(realm, token);
+    this.#caller = caller;
+    return caller;
+  }
+
+  /** Counts this request; fails with `rate_limited` where the client has spent its budget. */
+  async spend(limit: LimitName): Promise<void> {
+    const { limits } = this.#services;
+    if (limits === null) return;
+    const key = `${limit}:${this.clientAddress === null ? "unknown" : clientKey(this.clientAddress)}`;
+    const verdict = await limits.store.hit(key, limits.rules[limit]);
+    if (!verdict.allowed)
+      throw Fault.of({ kind: "rate_limited", retryAfterSeconds: verdict.retryAfterSeconds });
+  }
+
+  /**
+   * A request that a browser makes with its cookies must come from this host's own pages or a listed origin, or
+   * any page could act for its visitors. Clients that are no browsers send no `Origin`.
+   */
+  requireOwnOrigin(): void {
+    const origin = this.header("origin");
+    if (origin === null || this.#services.cors.origins.includes(origin)) return;
+    if (URL.canParse(origin) && new URL(origin).host === this.header("host")) return;
+    throw Fault.of({ kind: "forbidden", why: { rule: "foreign_origin" } });
+  }
+}

@@ -1,0 +1,21 @@
+/** What a route answers, before it becomes a response: plain data, so that it is easy to make and to test. */
+export interface Reply {
+  readonly status: number;
+  /** Sent as JSON; absent for an answer without a body. */
+  readonly body?: unknown;
+  /** Sent as it is, with a content type among the headers. */
+  readonly content?: string | Uint8Array | Blob;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function ok(body: unknown, headers?: Readonly<Record<string, string>>): Reply {
+  return headers === undefined ? { status: 200, body } : { status: 200, body, headers };
+}
+
+export function created(body: unknown): Reply {
+  return { status: 201, body };
+}
+
+export function noContent(): Reply {
+  return { status: 204 };
+}

@@ -1,0 +1,132 @@
+import { trustedAddress } from "../core/client-address.ts";
+import { Fault } from "../core/fault.ts";
+import type { Log } from "../core/log.ts";
+import { corsHeaders, isPreflight, preflightReply } from "./cors.ts";
+import { Exchange } from "./exchange.ts";
+import type { Services } from "./exchange.ts";
+import { InFlight } from "./in-flight.ts";
+import type { Reply } from "./reply.ts";
+import type { Target } from "./router.ts";
+
+export interface ResponderPolicy {
+  readonly requestTimeoutMs: number;
+  /** How many proxies' entries in `X-Forwarded-For` are believed. */
+  readonly trustedProxies: number;
+  /** Tells browsers to come back by HTTPS only. */
+  readonly strictTransport: boolean;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** An answer of an API loads nothing; pages say for themselves what they need. */
+const API_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'";
+
+/** Carries one request from its route to its response, and tells the log how it went. */
+export class Responder {
+  readonly #services: Services;
+  readonly #policy: ResponderPolicy;
+  readonly #log: Log;
+  readonly #everyHeader: Readonly<Record<string, string>>;
+  readonly inFlight: InFlight;
+  #isClosing = false;
+
+  constructor(services: Services, policy: ResponderPolicy, log: Log) {
+    this.#services = services;
+    this.#policy = policy;
+    this.#log = log;
+    this.inFlight = new InFlight(policy.requestTimeoutMs);
+    this.#everyHeader = {
+      "cache-control": "no-store",
+      "content-security-policy": API_CONTENT_POLICY,
+      "referrer-policy": "no-referrer",
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      ...(policy.strictTransport
+        ? { "strict-transport-security": "max-age=31536000; includeSubDomains" }
+        : {}),
+    };
+  }
+
+  async respond(
+    target: Target,
+    request: Request,
+    params: Readonly<Record<string, string | undefined>>,
+    socketAddress: string | null,
+  ): Promise<Response> {
+    const startedMs = performance.now();
+    const exchange = this.#exchange(request, params, socketAddress);
+    const reply = isPreflight(request) ? preflightReply(request) : await this.#reply(target, exchange);
+    this.#log.info("request", {
+      request: exchange.id,
+      method: request.method,
+      route: target.route,
+      status: reply.status,
+      ms: Math.round((performance.now() - startedMs) * 100) / 100,
+      client: exchange.clientAddress,
+      account: exchange.accountId,
+    });
+    return this.#response(exchange, reply);
+  }
+
+  /** From now on each answer asks its client to connect anew, elsewhere if there is an elsewhere. */
+  closeConnections(): void {
+    this.#isClosing = true;
+  }
+
+  #exchange(
+    request: Request,
+    params: Readonly<Record<string, string | undefined>>,
+    socketAddress: string | null,
+  ): Exchange {
+    const given = request.headers.get("x-request-id");
+    const { trustedProxies } = this.#policy;
+    const forwarded = trustedProxies === 0 ? null : request.headers.get("x-forwarded-for");
+    return new Exchange({
+      request,
+      params,
+      id: given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
+      clientAddress: socketAddress === null ? null : trustedAddress(socketAddress, forwarded, trustedProxies),
+      services: this.#services,
+    });
+  }
+
+  async #reply(target: Target, exchange: Exchange): Promise<Reply> {
+    const late = () =>
+      target.dialect.answer(
+        this.#explain(Fault.of({ kind: "unavailable" }, new Error("deadline")), exchange).what,
+      );
+    const work = target.handle(exchange).catch((error: unknown) => {
+      return target.dialect.answer(this.#explain(error, exchange).what);
+    });
+    return this.inFlight.run(work, late);
+  }
+
+  /** What the client is told, and, where that hides something, what the operator is. */
+  #explain(error: unknown, exchange: Exchange): Fault {
+    const fault = error instanceof Fault ? error : Fault.of({ kind: "internal" }, error);
+    const { kind } = fault.what;
+    if (kind === "internal" || kind === "unavailable") {
+      this.#log.error(`request.${kind}`, { request: exchange.id }, fault.cause);
+    } else if (kind === "invalid_token") {
+      const why = fault.cause instanceof Error ? fault.cause.message : "unknown";
+      this.#log.info("token.refused", { request: exchange.id, client: exchange.clientAddress, why });
+    } else if (kind === "rate_limited" || kind === "overloaded") {
+      this.#log.warning(`request.${kind}`, { request: exchange.id, client: exchange.clientAddress });
+    }
+    return fault;
+  }
+
+  #response(exchange: Exchange, reply: Reply): Response {
+    const { request } = exchange;
+    const headers = {
+      ...this.#everyHeader,
+      "x-request-id": exchange.id,
+      ...(reply.body === undefined ? {} : { "content-type": "application/json" }),
+      ...(this.#isClosing ? { connection: "close" } : {}),
+      ...corsHeaders(request, this.#services.cors.origins),
+      ...reply.headers,
+    };
+    const content = reply.body === undefined ? (reply.content ?? null) : JSON.stringify(reply.body);
+    return new Response(content, { status: reply.status, headers });
+  }
+}

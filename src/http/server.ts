@@ -1,0 +1,74 @@
+import type { Log } from "../core/log.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Services } from "./exchange.ts";
+import { Responder } from "./responder.ts";
+import type { ResponderPolicy } from "./responder.ts";
+import { createRouter } from "./router.ts";
+import type { Surface } from "./surface.ts";
+
+export interface HttpServer {
+  /** Answers one request, as if it had come by the network from `address`. */
+  handle(request: Request, address?: string): Promise<Response>;
+  listen(at: { host: string; port: number }): { readonly url: URL };
+  /** Lets requests in flight finish within the limit, and then cuts off the rest. */
+  stop(limitMs: number): Promise<void>;
+}
+
+/** Bun cuts off larger bodies by itself, without a word: each route's own limit speaks before that. */
+const MAX_REQUEST_BYTES = 1024 * 1024 * 1024;
+
+/** A connection on which nothing moves for so long is closed. */
+const IDLE_SECONDS = 30;
+
+/** While the last requests finish, the door stays open so long for those who ask whether the server is ready. */
+const OPEN_WHILE_STOPPING_MS = 5_000;
+
+export function createServer(parts: {
+  surfaces: readonly Surface[];
+  /** Speaks where no surface does. */
+  fallback: Dialect;
+  services: Services;
+  policy: ResponderPolicy;
+  log: Log;
+}): HttpServer {
+  const responder = new Responder(parts.services, parts.policy, parts.log);
+  const addresses = new WeakMap<Request, string>();
+  let listening: Bun.Server<undefined> | null = null;
+  const addressOf = (request: Request) =>
+    listening?.requestIP(request)?.address ?? addresses.get(request) ?? null;
+
+  const app = createRouter(parts.surfaces, parts.fallback, (target, request, params) =>
+    responder.respond(target, request, params, addressOf(request)),
+  );
+
+  return {
+    async handle(request, address) {
+      if (address !== undefined) addresses.set(request, address);
+      return app.handle(request);
+    },
+
+    listen({ host, port }) {
+      listening = Bun.serve({
+        hostname: host,
+        port,
+        // A second server on the same port must fail to start, not share its requests.
+        reusePort: false,
+        idleTimeout: IDLE_SECONDS,
+        maxRequestBodySize: MAX_REQUEST_BYTES,
+        development: false,
+        fetch: (request) => app.fetch(request),
+      });
+      return { url: listening.url };
+    },
+
+    async stop(limitMs) {
+      responder.closeConnections();
+      const { inFlight } = responder;
+      await Promise.race([inFlight.idle(), Bun.sleep(Math.min(OPEN_WHILE_STOPPING_MS, limitMs))]);
+      const closed = listening?.stop();
+      await Promise.race([inFlight.idle(), Bun.sleep(Math.max(0, limitMs - OPEN_WHILE_STOPPING_MS))]);
+      await listening?.stop(true);
+      await closed;
+    },
+  };
+}

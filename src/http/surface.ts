@@ -1,0 +1,16 @@
+import type { Dialect } from "./dialect.ts";
+import type { Route } from "./route.ts";
+
+/** One of the contracts that the server speaks: where it lives, how it fails, and its routes. */
+export interface Surface {
+  readonly name: string;
+  /** What an unknown path must begin with to be answered in this surface's dialect. */
+  readonly prefixes: readonly string[];
+  readonly dialect: Dialect;
+  /** With whole paths. */
+  readonly routes: readonly Route[];
+}
+
+export function under(prefix: string, routes: readonly Route[]): readonly Route[] {
+  return routes.map((route) => ({ ...route, path: prefix + route.path }));
+}
