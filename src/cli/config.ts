@@ -2,6 +2,7 @@ import { type LoadedConfig, loadConfigFromProcess, type SettingReport, type Show
 import { parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { refuseUsage } from "./with-settings.ts";
 
 export const ENV_FILE_OPTION = ["--env-file FILE", "read settings from FILE, below the environment"] as const;
 
@@ -25,11 +26,7 @@ export function makeConfigCommand(
         args,
         options: { json: { type: "boolean" }, "env-file": { type: "string" } },
       });
-      if (!given.ok) {
-        terminal.err(`latchkey config: ${given.message}`);
-        terminal.err(`usage: ${this.usage}`);
-        return exitCodes.usage;
-      }
+      if (!given.ok) return refuseUsage(this, given.message, terminal);
       const loaded = load({ envFile: given.values["env-file"] });
       if (!loaded.ok) {
         for (const mistake of loaded.mistakes) terminal.err(mistake);

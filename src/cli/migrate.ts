@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../core/clock.ts";
+import { migrationFiles } from "../../migrations/index.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
+import { silentLog } from "../core/log.ts";
 import type { Database } from "../storage/database.ts";
 import {
   label,
@@ -10,7 +12,13 @@ import {
   MigrationRefused,
   migrateUp,
   migrationStatus,
+  parseMigrations,
 } from "../storage/migrations.ts";
+import { openDatabase } from "../storage/open.ts";
+import type { Command, Terminal } from "./command.ts";
+import { ENV_FILE_OPTION } from "./config.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { withSettings } from "./with-settings.ts";
 
 export interface MigrateDependencies {
   readonly openDatabase: () => Database | Promise<Database>;
@@ -18,13 +26,9 @@ export interface MigrateDependencies {
   readonly clock: Clock;
   /** Where `new` writes: the folder `migrations` of a checkout. */
   readonly folder: string;
-  readonly terminal: { out(line: string): void; err(line: string): void };
+  readonly terminal: Pick<Terminal, "out" | "err">;
 }
 
-const DONE = 0;
-const REFUSED = 1;
-const WRONG_USAGE = 64;
-const UNAVAILABLE = 69;
 const INDEX = "index.ts";
 
 /** `up`, `down [N]`, `status` and `new NAME`; answers the exit code. */
@@ -35,7 +39,7 @@ export async function runMigrate(
   const [verb, operand, ...rest] = args;
   const misused = (line: string): number => {
     dependencies.terminal.err(line);
-    return WRONG_USAGE;
+    return exitCodes.usage;
   };
   if (rest.length > 0) return misused(`migrate ${verb} does not take "${rest[0]}"`);
   switch (verb) {
@@ -57,6 +61,32 @@ export async function runMigrate(
       return misused("migrate takes up, down [N], status or new NAME");
   }
 }
+
+export const migrateCommand: Command = {
+  name: "migrate",
+  summary: "Bring the database's schema up or down, or say where it stands",
+  usage: "latchkey migrate up | down [N] | status | new NAME [--env-file FILE]",
+  options: [
+    ["up", "apply what is missing"],
+    ["down [N]", "take back the last N migrations, one without N; what they held is lost"],
+    ["status", "list the migrations and when each was applied"],
+    ["new NAME", "start a migration, in a checkout of the project"],
+    ENV_FILE_OPTION,
+  ],
+  examples: ["latchkey migrate status", "latchkey migrate down 2", "latchkey migrate new add_user_locale"],
+
+  run(args, terminal) {
+    return withSettings(this, args, terminal, ({ database }, words) =>
+      runMigrate(words, {
+        openDatabase: () => openDatabase(database, silentLog),
+        migrations: parseMigrations(migrationFiles),
+        clock: systemClock,
+        folder: "migrations",
+        terminal,
+      }),
+    );
+  },
+};
 
 /** The text of `index.ts`, which carries every file of the folder into the compiled binary. */
 export function migrationIndex(files: readonly string[]): string {
@@ -80,11 +110,11 @@ async function withDatabase(dependencies: MigrateDependencies, task: Task): Prom
   } catch (error) {
     if (error instanceof MigrationRefused) {
       dependencies.terminal.err(error.message);
-      return REFUSED;
+      return exitCodes.failure;
     }
-    if (error instanceof Fault && error.is("unavailable")) {
+    if (Fault.is(error, "unavailable")) {
       dependencies.terminal.err("the database cannot be reached or did not answer in time");
-      return UNAVAILABLE;
+      return exitCodes.unavailable;
     }
     throw error;
   } finally {
@@ -96,7 +126,7 @@ async function up(database: Database, { migrations, clock, terminal }: MigrateDe
   const applied = await migrateUp(database, migrations, clock);
   for (const { version, name } of applied) terminal.out(`applied ${label(version, name)}`);
   if (applied.length === 0) terminal.out("nothing to apply");
-  return DONE;
+  return exitCodes.ok;
 }
 
 async function down(database: Database, steps: number, dependencies: MigrateDependencies): Promise<number> {
@@ -104,7 +134,7 @@ async function down(database: Database, steps: number, dependencies: MigrateDepe
   const revoked = await migrateDown(database, migrations, { steps });
   for (const { version, name } of revoked) terminal.out(`took back ${label(version, name)}`);
   if (revoked.length === 0) terminal.out("nothing to take back");
-  return DONE;
+  return exitCodes.ok;
 }
 
 async function status(database: Database, { migrations, terminal }: MigrateDependencies): Promise<number> {
@@ -112,13 +142,13 @@ async function status(database: Database, { migrations, terminal }: MigrateDepen
     const state = appliedAtMs === null ? "pending" : new Date(appliedAtMs).toISOString();
     terminal.out(`${state.padEnd(24)}  ${label(version, name)}`);
   }
-  return DONE;
+  return exitCodes.ok;
 }
 
 function create(name: string, { folder, terminal }: MigrateDependencies): number {
   if (!existsSync(join(folder, INDEX))) {
     terminal.err(`${join(folder, INDEX)} is not here: make migrations at the top of a checkout`);
-    return REFUSED;
+    return exitCodes.failure;
   }
   const newest = Math.max(0, ...readdirSync(folder).map((file) => Number(/^(\d{4})_/.exec(file)?.[1] ?? 0)));
   const stem = label(newest + 1, name);
@@ -126,5 +156,5 @@ function create(name: string, { folder, terminal }: MigrateDependencies): number
   writeFileSync(join(folder, `${stem}.down.sql`), "-- Takes back all that `up` made.\n", { flag: "wx" });
   writeFileSync(join(folder, INDEX), migrationIndex(readdirSync(folder)));
   for (const file of [`${stem}.up.sql`, `${stem}.down.sql`, INDEX]) terminal.out(join(folder, file));
-  return DONE;
+  return exitCodes.ok;
 }

@@ -1,0 +1,32 @@
+import { loadConfigFromProcess } from "../config.ts";
+import type { Config } from "../config.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Command, Terminal } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+
+/** Reads the settings, and `words` from the command line, or says what is wrong with them. */
+export async function withSettings(
+  command: Pick<Command, "name" | "usage">,
+  args: readonly string[],
+  terminal: Terminal,
+  run: (config: Config, words: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const given = parseArguments({ args, options: { "env-file": { type: "string" } }, allowPositionals: true });
+  if (!given.ok) return refuseUsage(command, given.message, terminal);
+  const loaded = loadConfigFromProcess({ envFile: given.values["env-file"] });
+  if (!loaded.ok) {
+    for (const mistake of loaded.mistakes) terminal.err(mistake);
+    return exitCodes.config;
+  }
+  return run(loaded.config, given.positionals);
+}
+
+export function refuseUsage(
+  command: Pick<Command, "name" | "usage">,
+  problem: string,
+  terminal: Terminal,
+): number {
+  terminal.err(`latchkey ${command.name}: ${problem}`);
+  terminal.err(`usage: ${command.usage}`);
+  return exitCodes.usage;
+}

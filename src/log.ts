@@ -1,0 +1,96 @@
+import type { Clock } from "./core/clock.ts";
+import type { Log, LogFields, LogLevel } from "./core/log.ts";
+
+const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warning: 30, error: 40 };
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** One JSON object a line, for machines; else one for people. */
+  readonly json: boolean;
+  readonly colors: boolean;
+  readonly clock: Clock;
+  readonly write: (line: string) => void;
+}
+
+/** One line an event, whatever the values hold: nobody can write a second line into the log through a first. */
+export function createLog(options: LogOptions): Log {
+  const { json, colors, clock, write } = options;
+  const least = SEVERITY[options.level];
+  const line = (level: LogLevel, event: string, fields: LogFields, cause?: unknown) => {
+    if (SEVERITY[level] < least) return;
+    const time = new Date(clock.nowMs()).toISOString();
+    const told = cause === undefined ? fields : { ...fields, cause: describeCause(cause) };
+    write(json ? jsonLine(time, level, event, told) : prettyLine(time, level, event, told, colors));
+  };
+  return {
+    debug: (event, fields = {}) => line("debug", event, fields),
+    info: (event, fields = {}) => line("info", event, fields),
+    warning: (event, fields = {}) => line("warning", event, fields),
+    error: (event, fields = {}, cause) => line("error", event, fields, cause),
+  };
+}
+
+/** JSON escapes control characters itself, all but the two separators that some viewers break lines at. */
+function jsonLine(time: string, level: LogLevel, event: string, fields: LogFields): string {
+  return oneLine(JSON.stringify({ time, level, event, ...fields }));
+}
+
+const COLOR: Readonly<Record<LogLevel, string>> = {
+  debug: "\x1b[90m",
+  info: "\x1b[32m",
+  warning: "\x1b[33m",
+  error: "\x1b[31m",
+};
+
+function prettyLine(
+  time: string,
+  level: LogLevel,
+  event: string,
+  fields: LogFields,
+  colors: boolean,
+): string {
+  const [on, off] = colors ? [COLOR[level], "\x1b[0m"] : ["", ""];
+  const told = Object.entries(fields)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => ` ${name}=${prettyValue(value)}`);
+  return `${time} ${on}${level.toUpperCase().padEnd(7)}${off} ${oneLine(event + told.join(""))}`;
+}
+
+function prettyValue(value: LogFields[string]): string {
+  return typeof value === "string" && !/^[\w./:@*%+-]+$/.test(value) ? JSON.stringify(value) : String(value);
+}
+
+/** Control characters could end the line, or rewrite it on the terminal of whoever reads it. */
+function oneLine(text: string): string {
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** An error with its stack and what caused it: the operator sees what the client must not. */
+function describeCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const inner = cause.cause === undefined ? "" : ` <- ${describeCause(cause.cause)}`;
+  return `${cause.stack ?? cause.message}${inner}`;
+}
+
+/** Gathers the lines of one turn of the event loop into one write to standard output. */
+export function standardOutputWriter(): { write(line: string): void; flush(): Promise<void> } {
+  const sink = Bun.stdout.writer({ highWaterMark: 64 * 1024 });
+  let scheduled = false;
+  return {
+    write(line) {
+      sink.write(`${line}\n`);
+      if (scheduled) return;
+      scheduled = true;
+      setImmediate(() => {
+        scheduled = false;
+        void sink.flush();
+      });
+    },
+    async flush() {
+      await sink.flush();
+    },
+  };
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env bun
+import { run } from "./cli/cli.ts";
+import { processTerminal } from "./cli/terminal.ts";
+
+process.exit(await run(Bun.argv.slice(2), processTerminal));

@@ -1,0 +1,100 @@
+import { migrationFiles } from "../migrations/index.ts";
+import { createApp } from "./app.ts";
+import type { Config } from "./config.ts";
+import type { ProfileName, Profile } from "./core/access-tokens.ts";
+import { MINUTE_MS, SECOND_MS } from "./core/clock.ts";
+import type { Clock } from "./core/clock.ts";
+import { createCore } from "./core/core.ts";
+import type { Core, CorePolicy } from "./core/core.ts";
+import { hmacKey, Keyring } from "./core/keyring.ts";
+import type { Algorithm } from "./core/keyring.ts";
+import type { Log } from "./core/log.ts";
+import { createHasher } from "./core/passwords.ts";
+import { MemoryRateLimitStore } from "./core/rate-limit.ts";
+import type { HttpServer } from "./http/server.ts";
+import type { Database } from "./storage/database.ts";
+import { migrateUp, parseMigrations } from "./storage/migrations.ts";
+import { openDatabase } from "./storage/open.ts";
+import { openStore } from "./storage/store.ts";
+
+/** The whole program, put together from one Config: what `latchkey serve` runs, and what the tests do. */
+export interface Program {
+  readonly core: Core;
+  readonly database: Database;
+  readonly app: HttpServer;
+  /** Applies the migrations, unless the settings leave that to someone else. */
+  start(): Promise<void>;
+  /** From now on readiness says no, so that a load balancer sends nothing more. */
+  announceStop(): void;
+  close(): Promise<void>;
+}
+
+export function assemble(config: Config, parts: { clock: Clock; log: Log; secret: string }): Program {
+  const { clock, log, secret } = parts;
+  const database = openDatabase(config.database, log);
+  const core = createCore({
+    store: openStore(database),
+    hasher: createHasher({ concurrency: config.hashConcurrency, maxQueued: config.hashQueue, clock, log }),
+    keyring: new Keyring([hmacKey(secret, "HS256")]),
+    clock,
+    log,
+    policy: corePolicy(config),
+  });
+
+  let isStarted = false;
+  let isStopping = false;
+  const health = {
+    checks: { database: () => database.ping() },
+    isStarted: () => isStarted,
+    isStopping: () => isStopping,
+  };
+  const app = createApp({ core, config, health, limits: new MemoryRateLimitStore(clock), log });
+
+  return {
+    core,
+    database,
+    app,
+    async start() {
+      if (config.database.autoMigrate) {
+        const applied = await migrateUp(database, parseMigrations(migrationFiles), clock);
+        for (const { version, name } of applied) log.info("migration.applied", { version, name });
+      }
+      isStarted = true;
+    },
+    announceStop() {
+      isStopping = true;
+    },
+    close: () => database.close(),
+  };
+}
+
+function corePolicy(config: Config): CorePolicy {
+  return {
+    lockout: {
+      maxAttempts: config.maxLoginAttempts,
+      lockMs: config.lockoutDurationMinutes * MINUTE_MS,
+    },
+    sessions: {
+      refreshTokenDays: config.refreshTokenExpireDays,
+      reuseGraceSeconds: config.refreshReuseGraceSeconds,
+      absoluteDays: config.refreshAbsoluteDays,
+    },
+    passwordFloor: config.passwordMinLength ?? 0,
+    accessTokens: accessTokenProfiles(config),
+  };
+}
+
+/** What each surface signs with and for how long, where no setting says otherwise for all of them. */
+function accessTokenProfiles(config: Config): Readonly<Record<ProfileName, Profile>> {
+  const profile = (algorithm: Algorithm, minutes: number, subject: Profile["subject"]): Profile => ({
+    algorithm: config.jwtAlgorithm ?? algorithm,
+    lifetimeSeconds: ((config.accessTokenExpireMinutes ?? minutes) * MINUTE_MS) / SECOND_MS,
+    subject,
+  });
+  return {
+    cookie: profile("HS256", 30, "email"),
+    token: profile("HS256", 30, "username"),
+    root: profile("HS256", 60, "username"),
+    v1: profile("RS256", 24 * 60, "id"),
+  };
+}

@@ -1,0 +1,19 @@
+import type { Core } from "../../core/core.ts";
+import type { CookiePolicy } from "../../http/cookies.ts";
+import { under } from "../../http/surface.ts";
+import type { Surface } from "../../http/surface.ts";
+import { apiV1Dialect } from "./dialect.ts";
+import { todoRoutes } from "./todos.ts";
+import { userRoutes } from "./users.ts";
+
+const PREFIX = "/api/v1";
+
+/** The contract of seeds 000, 002 and 003: CONTRACT.md beside this file. */
+export function apiV1(core: Core, cookies: CookiePolicy): Surface {
+  return {
+    name: "api-v1",
+    prefixes: [PREFIX],
+    dialect: apiV1Dialect,
+    routes: under(PREFIX, [...userRoutes(core, cookies), ...todoRoutes(core)]),
+  };
+}

@@ -1,0 +1,105 @@
+import { isAdmin } from "../../core/caller.ts";
+import type { Core } from "../../core/core.ts";
+import { Fault } from "../../core/fault.ts";
+import { ALPHANUMERIC_8_TO_30 } from "../../core/passwords.ts";
+import { clearCookie, setCookie } from "../../http/cookies.ts";
+import type { CookiePolicy } from "../../http/cookies.ts";
+import { ok } from "../../http/reply.ts";
+import { caller, cookie, id, json, limited, ownOrigin, route } from "../../http/route.ts";
+import type { Route } from "../../http/route.ts";
+import {
+  AccessToken,
+  AccountView,
+  EmailLogin,
+  Message,
+  RegisteredUser,
+  UserRegistration,
+} from "./schemas.ts";
+import { accountView, registeredUser } from "./views.ts";
+
+const REFRESH_COOKIE = "refresh_token";
+
+/** Accounts by e-mail, with the refresh token in a cookie (seed 000). */
+export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] {
+  const { accounts, logins, sessions, accessTokens, passwordRule } = core;
+
+  return [
+    route("POST", "/users/register", {
+      summary: "Create an account by e-mail",
+      operation: "registerUser",
+      takes: { limit: limited("register"), body: json(UserRegistration(passwordRule(ALPHANUMERIC_8_TO_30))) },
+      returns: { 200: RegisteredUser },
+      run: async ({ body }) => ok(registeredUser(await accounts.register("user", body))),
+    }),
+
+    route("POST", "/users/login", {
+      summary: "Log in and get a refresh cookie",
+      operation: "loginUser",
+      takes: { limit: limited("login"), body: json(EmailLogin) },
+      returns: { 200: AccessToken },
+      run: async ({ body }, { origin }) => {
+        const { account, opened } = await logins.login(
+          "user",
+          body.email,
+          body.password,
+          async (tx, account) => ({
+            account,
+            opened: await sessions.open(tx, "cookie", account, origin),
+          }),
+        );
+        return ok(
+          { access_token: accessTokens.issue("cookie", account, opened.session.id), token_type: "bearer" },
+          { "set-cookie": setCookie(REFRESH_COOKIE, opened.refreshToken, sessions.lifetimeSeconds, cookies) },
+        );
+      },
+    }),
+
+    route("POST", "/users/refresh", {
+      summary: "Get a new access token by the refresh cookie",
+      operation: "refreshUserSession",
+      takes: { limit: limited("refresh"), own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
+      returns: { 200: AccessToken },
+      run: async ({ refreshToken }) => {
+        if (refreshToken === null) throw Fault.of({ kind: "refresh_failed", why: "missing" });
+        const { account, session } = await sessions.refreshCookie(refreshToken);
+        return ok({ access_token: accessTokens.issue("cookie", account, session.id), token_type: "bearer" });
+      },
+    }),
+
+    route("POST", "/users/logout", {
+      summary: "End the session and clear the cookie",
+      operation: "logoutUser",
+      takes: { own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
+      returns: { 200: Message },
+      run: async ({ refreshToken }) => {
+        if (refreshToken !== null) await sessions.revoke("cookie", refreshToken);
+        return ok(
+          { message: "Successfully logged out" },
+          { "set-cookie": clearCookie(REFRESH_COOKIE, cookies) },
+        );
+      },
+    }),
+
+    route("GET", "/users/me", {
+      summary: "Read one's own account",
+      operation: "readOwnAccount",
+      takes: { caller: caller("user") },
+      returns: { 200: AccountView },
+      run: ({ caller }) => ok(accountView(caller.account)),
+    }),
+
+    route("GET", "/users/:user_id", {
+      summary: "Read an account: one's own, or any as an administrator",
+      operation: "readUser",
+      takes: { caller: caller("user"), userId: id("user_id", "user") },
+      returns: { 200: RegisteredUser },
+      run: async ({ caller, userId }) => {
+        if (caller.account.id === userId) return ok(registeredUser(caller.account));
+        // Refused before looking, so that a refusal does not tell which ids exist.
+        if (!isAdmin(caller))
+          throw Fault.of({ kind: "forbidden", why: { rule: "not_yours", noun: "user", id: userId } });
+        return ok(registeredUser(await accounts.getLive("user", userId)));
+      },
+    }),
+  ];
+}

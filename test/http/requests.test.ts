@@ -1,0 +1,291 @@
+import { describe, expect, test } from "bun:test";
+import { forEachEngine, shared } from "../support/program.ts";
+import { PASSWORD, newEmail, signUp } from "../surfaces/api-v1/people.ts";
+
+const LOGIN = "/api/v1/users/login";
+const REGISTER = "/api/v1/users/register";
+
+forEachEngine("requests", (start, engine) => {
+  const program = shared(start, { CORS_ORIGINS: "https://app.example", RATE_LIMIT_ENABLED: "false" });
+
+  describe("routing", () => {
+    test("a path answers with and without a slash at its end, without a redirect", async () => {
+      const { client, token } = await signUp(program());
+      for (const path of [
+        "/api/v1/todos",
+        "/api/v1/todos/",
+        "/api/v1/users/me/",
+        "/health/",
+        "/health/readiness/",
+      ]) {
+        expect((await client.get(path, { token })).status).toBe(200);
+      }
+      expect((await client.post("/api/v1/users/logout/")).status).toBe(200);
+    });
+
+    test("a wrong method answers 405 with Allow, without a token, and a fixed path wins over a parameter", async () => {
+      const client = program().client();
+      for (const [method, path, allow] of [
+        ["GET", REGISTER, "POST"],
+        ["DELETE", LOGIN, "POST"],
+        ["PATCH", "/api/v1/todos/1", "GET, HEAD, PUT, DELETE"],
+        ["DELETE", "/api/v1/todos/", "POST, GET, HEAD"],
+        ["POST", "/health", "GET, HEAD"],
+        ["OPTIONS", REGISTER, "POST"],
+      ] as const) {
+        const answer = await client.send(method, path);
+        expect(answer.status).toBe(405);
+        expect(answer.headers.get("allow")).toBe(allow);
+        expect(answer.body).toEqual({ detail: "Method Not Allowed" });
+      }
+    });
+
+    test("an unknown path answers 404", async () => {
+      const client = program().client();
+      for (const path of [
+        "/",
+        "/api",
+        "/api/v1",
+        "/api/v1/nothing",
+        "/api/v1/users/1/2/3",
+        "/health/nothing",
+        "/API/V1/todos",
+      ]) {
+        const answer = await client.get(path);
+        expect(answer.status).toBe(404);
+        expect(answer.body).toEqual({ detail: "Not Found" });
+      }
+    });
+
+    test("HEAD answers where GET does", async () => {
+      const { client, token } = await signUp(program());
+      const answer = await client.send("HEAD", "/api/v1/todos", { token });
+      expect(answer.status).toBe(200);
+      expect(answer.body).toBeUndefined();
+      expect((await client.send("HEAD", LOGIN)).status).toBe(405);
+    });
+
+    test("S24 no spelling of the host or the path gets round a guard", async () => {
+      const client = program().client();
+      for (const path of [
+        "/api/v1/users/%6de",
+        "/api//v1/users/me",
+        "/api/v1/%75sers/me",
+        "/xx/api/v1/users/me",
+      ]) {
+        expect([401, 404]).toContain((await client.get(path)).status);
+      }
+    });
+  });
+
+  describe("bodies", () => {
+    const send = (raw: string | Uint8Array<ArrayBuffer>, contentType?: string) =>
+      program()
+        .client()
+        .send("POST", LOGIN, {
+          raw,
+          headers: contentType === undefined ? { "content-type": "" } : { "content-type": contentType },
+        });
+
+    test("S25 malformed ones answer 400", async () => {
+      for (const raw of ["", "{", "{'a':1}", '{"a":1}x', "undefined", "NaN"]) {
+        const answer = await send(raw, "application/json");
+        expect(answer.status).toBe(400);
+        expect(answer.body).toEqual({ detail: "The body is not valid JSON" });
+      }
+      expect((await send(new Uint8Array([123, 34, 255, 34, 125]), "application/json")).status).toBe(400);
+      expect((await send(new Uint8Array([239, 187, 191, 123, 125]), "application/json")).status).toBe(422);
+    });
+
+    test("S25 a JSON route takes JSON only", async () => {
+      const raw = JSON.stringify({ email: "a@example.com", password: PASSWORD });
+      for (const type of [
+        undefined,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=utf-16",
+      ]) {
+        expect((await send(raw, type)).status).toBe(415);
+      }
+      for (const type of ["application/json", "Application/JSON; charset=UTF-8"])
+        expect((await send(raw, type)).status).toBe(401);
+    });
+
+    test("S25 one over a mebibyte answers 413, by its length and by its chunks", async () => {
+      const client = program().client();
+      const large = `{"email":"${"x".repeat(1024 * 1024)}"}`;
+      const headers = { "content-type": "application/json" };
+      const byLength = { ...headers, "content-length": String(large.length) };
+      const chunks = new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (let sent = 0; sent < large.length; sent += 65_536) {
+            controller.enqueue(new TextEncoder().encode(large.slice(sent, sent + 65_536)));
+          }
+          controller.close();
+        },
+      });
+      expect((await client.send("POST", LOGIN, { raw: large, headers: byLength })).status).toBe(413);
+      expect((await client.send("POST", LOGIN, { raw: chunks, headers })).status).toBe(413);
+    });
+
+    test("S26 nothing in a body is a 500", async () => {
+      const client = program().client();
+      const headers = { "content-type": "application/json" };
+      const deep = "[".repeat(50_000) + "]".repeat(50_000);
+      for (const raw of [
+        deep,
+        `{"email":${deep},"password":"x"}`,
+        "[]",
+        "null",
+        '"text"',
+        "12",
+        '{"email":"a\\u0000@example.com","password":"a\\u0000b"}',
+        '{"email":"\\ud800@example.com","password":"\\udfff"}',
+        '{"email":null,"password":[]}',
+        '{"email":{"$gt":""},"password":{"$ne":null}}',
+        `{"email":"${"a".repeat(100_000)}@example.com","password":"${"b".repeat(100_000)}"}`,
+      ]) {
+        for (const path of [LOGIN, REGISTER]) {
+          const { status } = await client.send("POST", path, { raw, headers });
+          expect(status).toBeGreaterThanOrEqual(400);
+          expect(status).toBeLessThan(500);
+        }
+      }
+    });
+
+    test("S17 a token in the query string is nothing; `bearer` in any case is", async () => {
+      const { client, token } = await signUp(program());
+      expect((await client.get(`/api/v1/users/me?access_token=${token}&token=${token}`)).status).toBe(401);
+      for (const scheme of ["bearer", "BEARER", "BeArEr"]) {
+        expect(
+          (await client.get("/api/v1/users/me", { headers: { authorization: `${scheme} ${token}` } })).status,
+        ).toBe(200);
+      }
+    });
+  });
+
+  describe("headers", () => {
+    test("every answer has a request id, the caller's where it is a sound one", async () => {
+      const client = program().client();
+      const idOf = async (given?: string) => {
+        const headers = given === undefined ? {} : { "x-request-id": given };
+        return (await client.get("/nowhere", { headers })).headers.get("x-request-id");
+      };
+      expect(await idOf("my-request.1_A")).toBe("my-request.1_A");
+      for (const bad of [undefined, "with space", "x".repeat(129), "späße", ""]) {
+        expect(await idOf(bad)).toMatch(/^[0-9a-f-]{36}$/);
+      }
+    });
+
+    test("every answer says how browsers must treat it", async () => {
+      for (const path of ["/health", "/nowhere", "/api/v1/users/me", "/api/v1/nowhere"]) {
+        const { headers } = await program().client().get(path);
+        expect(headers.get("x-content-type-options")).toBe("nosniff");
+        expect(headers.get("x-frame-options")).toBe("DENY");
+        expect(headers.get("referrer-policy")).toBe("no-referrer");
+        expect(headers.get("content-security-policy")).toContain("default-src 'none'");
+        expect(headers.get("cache-control")).toBe("no-store");
+        expect(headers.get("strict-transport-security")).toBeNull();
+      }
+    });
+
+    test("S20 only a listed origin may read answers", async () => {
+      const client = program().client();
+      const allowed = async (origin: string) => {
+        const { headers } = await client.get("/health", { headers: { origin } });
+        expect(headers.get("vary")).toBe("Origin");
+        return headers.get("access-control-allow-origin");
+      };
+      expect(await allowed("https://app.example")).toBe("https://app.example");
+      for (const origin of [
+        "null",
+        "http://app.example",
+        "https://app.example:8443",
+        "https://evil-app.example",
+        "https://app.example.evil.test",
+      ]) {
+        expect(await allowed(origin)).toBeNull();
+      }
+    });
+
+    test("a preflight is answered without a token", async () => {
+      const answer = await program()
+        .client()
+        .send("OPTIONS", "/api/v1/todos/", {
+          headers: {
+            origin: "https://app.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type",
+          },
+        });
+      expect(answer.status).toBe(204);
+      expect(answer.headers.get("access-control-allow-origin")).toBe("https://app.example");
+      expect(answer.headers.get("access-control-allow-credentials")).toBe("true");
+      expect(answer.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
+      expect(answer.headers.get("access-control-expose-headers")).toBe("X-Request-ID, Retry-After");
+    });
+  });
+
+  describe("log", () => {
+    test("S15 S39 tells each request in one line by its route, and never a secret", async () => {
+      const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+      const { client, token, email, id } = await signUp(instance);
+      const cookie = client.cookies.get("refresh_token") ?? "";
+      await client.get("/api/v1/todos/7?secret=hunter2", { token });
+      await client.post(LOGIN, { email, password: "wrong-password-77" });
+      const lines = instance.log.map((line) => JSON.parse(line));
+      expect(lines).toContainEqual({
+        time: "2026-01-04T10:00:00.000Z",
+        level: "info",
+        event: "request",
+        request: expect.any(String),
+        method: "GET",
+        route: "/api/v1/todos/:todo_id",
+        status: 404,
+        ms: expect.any(Number),
+        client: client.address,
+        account: id,
+      });
+      const events = lines.map(({ event }) => event);
+      expect(events).toEqual(
+        expect.arrayContaining(["account.registered", "login.succeeded", "login.refused"]),
+      );
+      const text = instance.log.join("\n");
+      for (const secret of [PASSWORD, "wrong-password-77", token, cookie, "hunter2", "$argon2"]) {
+        expect(text).not.toContain(secret);
+      }
+    });
+  });
+
+  test("S32 S39 a database that is gone answers 503 with a request id and nothing of the inside; liveness goes on", async () => {
+    const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { client, token, email } = await signUp(instance);
+    await instance.database.close();
+    for (const answer of [
+      await client.get("/api/v1/users/me", { token }),
+      await client.post("/api/v1/todos", { title: "t" }, { token }),
+      await client.post(LOGIN, { email, password: PASSWORD }),
+      await client.post(REGISTER, { email: newEmail(), password: PASSWORD }),
+    ]) {
+      expect(answer.status).toBe(503);
+      expect(answer.body).toEqual({ detail: "Service temporarily unavailable" });
+      expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    }
+    expect((await client.get("/health/liveness")).status).toBe(200);
+    const readiness = await client.get("/health/readiness");
+    expect(readiness.status).toBe(503);
+    expect(readiness.body).toEqual({ status: "unavailable", checks: { database: "unavailable" } });
+    expect(instance.log.some((line) => line.includes("request.unavailable"))).toBe(true);
+  });
+
+  test(`health tells that the server is up on ${engine}`, async () => {
+    const client = program().client();
+    expect((await client.get("/health")).body).toEqual({ status: "ok" });
+    expect((await client.get("/health/liveness")).status).toBe(200);
+    expect((await client.get("/health/startup")).status).toBe(200);
+    expect((await client.get("/health/readiness")).body).toEqual({
+      status: "ready",
+      checks: { database: "ok" },
+    });
+  });
+});
