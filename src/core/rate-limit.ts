@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Clock } from "./clock.ts";
 
 /** So many hits for each client in a window of time, which begins with the client's first hit. */
 export interface RateLimitRule {
@@ -32,18 +33,19 @@ const SHARED_WINDOWS = 65_536;
  * most, but lets nobody through more often than the rule says.
  */
 export class MemoryRateLimitStore implements RateLimitStore {
-  readonly #nowMs: () => number;
+  readonly #clock: Clock;
   readonly #maxClients: number;
   /** By the length of their windows. */
   readonly #tables = new Map<number, WindowTable>();
 
-  constructor(clock: { nowMs(): number }, maxClients: number = MAX_CLIENTS) {
-    this.#nowMs = () => clock.nowMs();
+  /** A clock that is set back makes the windows there are last longer: one that only goes forward is best. */
+  constructor(clock: Clock, maxClients: number = MAX_CLIENTS) {
+    this.#clock = clock;
     this.#maxClients = maxClients;
   }
 
   hit(key: string, rule: RateLimitRule): RateLimitVerdict {
-    const nowMs = this.#nowMs();
+    const nowMs = this.#clock.nowMs();
     const window = this.#table(rule.windowMs).windowOf(key, nowMs);
     if (window.count < rule.requests) {
       window.count++;

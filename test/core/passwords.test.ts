@@ -265,7 +265,7 @@ describe("S8 the queue before the hashes", () => {
 
   test("S8 a job that fails gives its place back", async () => {
     const queue = new BoundedQueue({ concurrency: 1, maxQueued: 0 }, clock);
-    expect(queue.run(() => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+    await expect(queue.run(() => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
     await Bun.sleep(0);
     expect(queue.running).toBe(0);
     expect(await queue.run(async () => "done")).toBe("done");
@@ -291,8 +291,8 @@ describe("S8 the queue before the hashes", () => {
     const small = createHasher({ concurrency: 1, maxQueued: 1, log: silentLog });
     const [one, two] = [small.hash("first one"), small.verify("second one", null)];
     expect([small.running(), small.queued()]).toEqual([1, 1]);
-    expect(small.verify("third one", null)).rejects.toBeInstanceOf(Fault);
-    expect(small.hash("fourth one")).rejects.toBeInstanceOf(Fault);
+    await expect(small.verify("third one", null)).rejects.toBeInstanceOf(Fault);
+    await expect(small.hash("fourth one")).rejects.toBeInstanceOf(Fault);
     await Promise.all([one, two]);
     expect([small.running(), small.queued()]).toEqual([0, 0]);
   });
