@@ -13,9 +13,21 @@ const LOCAL_PART_MAX_CHARACTERS = 64;
 const LOCAL_PART = /^[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+)*$/u;
 const ASCII_DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$/;
 
+/**
+ * Longer texts are no name of anybody's. They are never normalised either: combining marks make that take time
+ * that grows with the square of the length, on the event loop.
+ */
+const NAME_MAX_UNITS = 512;
+
+/** Whether a text is short enough to be looked at as an e-mail address or a username. */
+export function couldBeName(text: string): boolean {
+  return text.length <= NAME_MAX_UNITS;
+}
+
 /** What is wrong with an e-mail address, once it is in its normal form; null where nothing is. */
 export function emailProblem(email: string): string | null {
   const problem = "value is not a valid email address";
+  if (!couldBeName(email)) return problem;
   const normal = normalEmail(email);
   const at = normal.lastIndexOf("@");
   if (at < 1 || normal.length > EMAIL_MAX_CHARACTERS || at > LOCAL_PART_MAX_CHARACTERS) return problem;

@@ -2,6 +2,7 @@ import type { Account, Realm } from "./accounts.ts";
 import type { Clock } from "./clock.ts";
 import { MINUTE_MS, SECOND_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { couldBeName, normalEmail } from "./identity.ts";
 import { KeyedGate } from "./keyed-gate.ts";
 import type { Log } from "./log.ts";
 import { begin, failed, released, succeeded } from "./lockout.ts";
@@ -52,7 +53,7 @@ export class Logins {
     password: string,
     grant: (tx: Writes, account: Account) => Promise<T>,
   ): Promise<T> {
-    const account = await this.#store.read.accounts(realm).byLoginName(name);
+    const account = couldBeName(name) ? await this.#store.read.accounts(realm).byLoginName(name) : null;
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
     const verified = await this.#judge(realm, subject, password, account, async (tx) => {
       // Read again: between the first look and now the account may have been blocked, deleted or changed.
@@ -176,8 +177,6 @@ function accountSubject(id: number): string {
  * hash of it is kept: people type passwords into the wrong field.
  */
 function unknownSubject(name: string): string {
-  const digest = new Bun.CryptoHasher("sha256")
-    .update(name.trim().normalize("NFC").toLowerCase())
-    .digest("hex");
-  return `name:${digest}`;
+  const key = couldBeName(name) ? normalEmail(name) : name;
+  return `name:${new Bun.CryptoHasher("sha256").update(key).digest("hex")}`;
 }

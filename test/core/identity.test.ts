@@ -1,0 +1,73 @@
+import { describe, expect, test } from "bun:test";
+import { emailProblem, normalEmail, usernameKey, usernameProblem } from "../../src/core/identity.ts";
+
+describe("e-mail addresses", () => {
+  for (const good of [
+    "a@b.co",
+    "User.Name+tag@Example.COM",
+    "o'brien@example.org",
+    "josé@example.com",
+    "用户@例え.jp",
+    "x@sub.domain.example",
+    "a@xn--nxasmq6b.example",
+    " padded@example.com ",
+    `${"a".repeat(64)}@example.com`,
+  ]) {
+    test(`${good} is one`, () => expect(emailProblem(good)).toBeNull());
+  }
+
+  for (const bad of [
+    "",
+    "nobody",
+    "@example.com",
+    "a@",
+    "a@b",
+    "a@b.c",
+    "a@@example.com",
+    "a b@example.com",
+    "a@exam ple.com",
+    ".a@example.com",
+    "a.@example.com",
+    "a..b@example.com",
+    "a@-example.com",
+    "a@example-.com",
+    "a@example..com",
+    "a@example.com.",
+    "a@127.0.0.1",
+    "a@[127.0.0.1]",
+    "a@example.com:80",
+    "a@example.com/path",
+    "a@ex%41mple.com",
+    '"quoted"@example.com',
+    "a\n@example.com",
+    "a\u202e@example.com",
+    `${"a".repeat(65)}@example.com`,
+    `a@${"b".repeat(250)}.com`,
+  ]) {
+    test(`${JSON.stringify(bad.slice(0, 40))} is none`, () => expect(emailProblem(bad)).not.toBeNull());
+  }
+
+  test("S7 spellings that a person calls the same are the same text", () => {
+    expect(normalEmail(" JOSÉ@Example.com")).toBe("josé@example.com");
+    expect(normalEmail("jose\u0301@example.com")).toBe("josé@example.com");
+    expect(normalEmail(normalEmail("İ@example.com"))).toBe(normalEmail("İ@example.com"));
+  });
+
+  test("a text that is too long is refused without being normalised, which takes time in its length's square", () => {
+    const startedMs = performance.now();
+    expect(emailProblem(`${"\u0301\u0316".repeat(200_000)}@example.com`)).not.toBeNull();
+    expect(performance.now() - startedMs).toBeLessThan(100);
+  });
+});
+
+describe("usernames", () => {
+  for (const good of ["abc", "john_doe", "A.B-c_9", "x".repeat(50)]) {
+    test(`${good} is one`, () => expect(usernameProblem(good)).toBeNull());
+  }
+  for (const bad of ["", "ab", "x".repeat(51), "a@b.co", "with space", "josé", "a\n", "abc\0"]) {
+    test(`${JSON.stringify(bad)} is none`, () => expect(usernameProblem(bad)).not.toBeNull());
+  }
+
+  test("are the same without regard to case", () =>
+    expect(usernameKey("John_Doe")).toBe(usernameKey("JOHN_doe")));
+});
