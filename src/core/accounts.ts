@@ -1,3 +1,5 @@
+import { logged } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import { Fault } from "./fault.ts";
 import type { Clock } from "./clock.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
@@ -72,7 +74,7 @@ export class Accounts {
   }
 
   /** Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account. */
-  async register(realm: Realm, registration: Registration): Promise<Account> {
+  async register(realm: Realm, registration: Registration, by: Actor): Promise<Account> {
     const email = normalEmail(registration.email);
     const username = registration.username ?? null;
     // Hashing takes tens of milliseconds, so it stays outside the write; the constraint decides who was first.
@@ -88,7 +90,7 @@ export class Accounts {
       }),
     );
     const account = await inserted.catch((error: unknown) => tellTaken(error, given));
-    this.#log.info("account.registered", { realm, account: account.id });
+    this.#log.info("account.registered", { realm, account: account.id, ...logged(by) });
     return account;
   }
 
@@ -115,7 +117,8 @@ export class Accounts {
   async update(
     account: Account,
     change: AccountChange,
-    password: PasswordChange | null = null,
+    password: PasswordChange | null,
+    by: Actor,
   ): Promise<Account> {
     const { realm, id } = account;
     const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
@@ -138,28 +141,28 @@ export class Accounts {
       entitlement === "administrator"
         ? this.#store.write(apply)
         : // A missing password is a wrong one, and counts like it.
-          this.#logins.confirm(account, entitlement.current ?? "", apply);
+          this.#logins.confirm(account, entitlement.current ?? "", by, apply);
     const updated = await changing.catch((error: unknown) => tellTaken(error, given));
-    if (password !== null) this.#log.info("password.changed", { realm, account: id });
+    if (password !== null) this.#log.info("password.changed", { realm, account: id, ...logged(by) });
     return updated;
   }
 
   /** The row stays, so that nobody else gets the names; its sessions and tokens end for good. */
-  async delete({ realm, id }: Account): Promise<void> {
+  async delete({ realm, id }: Account, by: Actor): Promise<void> {
     await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const deleted = await tx.accounts(realm).delete(id, nowMs);
       if (deleted === null) throw Fault.of({ kind: "not_found", noun: realm, id });
       await endCredentials(tx, deleted, nowMs);
     });
-    this.#log.info("account.deleted", { realm, account: id });
+    this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
   }
 
   /** Takes a deletion back. What ended with it stays ended. */
-  async restore({ realm, id }: Account): Promise<Account> {
+  async restore({ realm, id }: Account, by: Actor): Promise<Account> {
     const restored = await this.#store.write((tx) => tx.accounts(realm).restore(id, this.#clock.nowMs()));
     if (restored === null) throw Fault.of({ kind: "not_found", noun: realm, id });
-    this.#log.info("account.restored", { realm, account: id });
+    this.#log.info("account.restored", { realm, account: id, ...logged(by) });
     return restored;
   }
 }

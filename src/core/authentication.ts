@@ -26,7 +26,7 @@ export class Authentication {
     if (!account.isActive) throw refused("account_deactivated");
     if (account.credentialsVersion !== claims.ver) throw refused("credentials_changed");
     if (!sessionOpen) throw refused("session_ended");
-    return { account, sessionId };
+    return { account, sessionId, scopes: null };
   }
 }
 

@@ -1,19 +1,33 @@
 import type { Account, Role } from "./accounts.ts";
 import { Fault } from "./fault.ts";
 
+/** What a personal access token may be narrowed to. Items are kept under the scopes of todos. */
+export type Scope = "todos:read" | "todos:write" | "account:read" | "account:write" | "admin";
+
 /** Who a request acts for, once its token has been checked. */
 export interface Caller {
   readonly account: Account;
   /** The session the access token came from; null for tokens that belong to none. */
   readonly sessionId: number | null;
+  /** What the token is narrowed to; null for all that its owner may. */
+  readonly scopes: readonly Scope[] | null;
 }
 
+export function hasScope({ scopes }: Caller, scope: Scope): boolean {
+  return scopes === null || scopes.includes(scope);
+}
+
+export function requireScope(caller: Caller, scope: Scope): void {
+  if (!hasScope(caller, scope)) throw Fault.of({ kind: "forbidden", why: { rule: "scope_required", scope } });
+}
+
+/** An administrator by role, unless the token leaves that power out. */
 export function isAdmin(caller: Caller): boolean {
-  return caller.account.role === "admin";
+  return caller.account.role === "admin" && hasScope(caller, "admin");
 }
 
 export function requireRole(caller: Caller, role: Role): void {
-  if (caller.account.role !== role) {
+  if (role === "admin" ? !isAdmin(caller) : caller.account.role !== role) {
     throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: [role] } });
   }
 }

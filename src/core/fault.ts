@@ -47,6 +47,7 @@ export type ForbiddenReason =
   /** Whether to admit that it exists is the dialect's decision. */
   | { readonly rule: "not_yours"; readonly noun: Noun; readonly id: number }
   | { readonly rule: "role_required"; readonly roles: readonly string[] }
+  | { readonly rule: "scope_required"; readonly scope: string }
   | { readonly rule: "foreign_origin" };
 
 /** `where` is the part of the request, `name` the field's own name. */

@@ -1,4 +1,6 @@
 import type { Account, Realm } from "./accounts.ts";
+import { logged } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import type { Clock } from "./clock.ts";
 import { MINUTE_MS, SECOND_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
@@ -16,6 +18,14 @@ const BUSY_LIMIT_MS = 10 * SECOND_MS;
 
 /** How many attempts at one account may wait in this process for those before them. */
 const WAITING_PER_SUBJECT = 256;
+
+/** A guess at a password: whose it is counted as, and who makes it. `account` is null for a name that nobody has. */
+interface Attempt {
+  readonly realm: Realm;
+  readonly subject: string;
+  readonly account: Account | null;
+  readonly by: Actor;
+}
 
 /**
  * The one way in by password, for every surface, both realms, and the current password of a change: they share
@@ -51,11 +61,12 @@ export class Logins {
     realm: Realm,
     name: string,
     password: string,
+    by: Actor,
     grant: (tx: Writes, account: Account) => Promise<T>,
   ): Promise<T> {
     const account = couldBeName(name) ? await this.#store.read.accounts(realm).byLoginName(name) : null;
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
-    const verified = await this.#judge(realm, subject, password, account, async (tx) => {
+    const verified = await this.#judge({ realm, subject, account, by }, password, async (tx) => {
       // Read again: between the first look and now the account may have been blocked, deleted or changed.
       const current = account === null ? null : await tx.accounts(realm).byId(account.id);
       if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
@@ -63,10 +74,15 @@ export class Logins {
       return { granted: await grant(tx, current) };
     });
     if (!("granted" in verified)) {
-      this.#log.warning("login.refused", { realm, account: account?.id, why: verified.refusal });
+      this.#log.warning("login.refused", {
+        realm,
+        account: account?.id,
+        why: verified.refusal,
+        ...logged(by),
+      });
       throw Fault.of({ kind: verified.refusal });
     }
-    this.#log.info("login.succeeded", { realm, account: account?.id });
+    this.#log.info("login.succeeded", { realm, account: account?.id, ...logged(by) });
     return verified.granted;
   }
 
@@ -74,30 +90,38 @@ export class Logins {
    * Judges the current password of an account that is already signed in; `change` runs in the write that notes
    * the success. Fails with `wrong_current_password`, `locked` or `overloaded`.
    */
-  async confirm<T>(account: Account, password: string, change: (tx: Writes) => Promise<T>): Promise<T> {
+  async confirm<T>(
+    account: Account,
+    password: string,
+    by: Actor,
+    change: (tx: Writes) => Promise<T>,
+  ): Promise<T> {
     const { realm } = account;
-    const verified = await this.#judge(realm, accountSubject(account.id), password, account, async (tx) => {
-      const current = await tx.accounts(realm).byId(account.id);
-      if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
-      return { granted: await change(tx) };
-    });
+    const verified = await this.#judge(
+      { realm, subject: accountSubject(account.id), account, by },
+      password,
+      async (tx) => {
+        const current = await tx.accounts(realm).byId(account.id);
+        if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
+        return { granted: await change(tx) };
+      },
+    );
     if ("granted" in verified) return verified.granted;
-    this.#log.warning("password.confirmation_failed", { realm, account: account.id });
+    this.#log.warning("password.confirmation_failed", { realm, account: account.id, ...logged(by) });
     throw Fault.of({ kind: "wrong_current_password" });
   }
 
   async #judge<Outcome extends object>(
-    realm: Realm,
-    subject: string,
+    attempt: Attempt,
     password: string,
-    account: Account | null,
     settle: (tx: Writes) => Promise<Outcome>,
   ): Promise<Outcome | { refusal: "login_failed" }> {
+    const { realm, subject, account } = attempt;
     return this.#gate.run(subject, async () => {
-      await this.#reserve(realm, subject, account);
-      const { ok, rehash } = await this.#verify(realm, subject, password, account);
+      await this.#reserve(attempt);
+      const { ok, rehash } = await this.#verify(attempt, password);
       if (!ok || account === null) {
-        await this.#noteFailure(realm, subject, account);
+        await this.#noteFailure(attempt);
         return { refusal: "login_failed" as const };
       }
       const newHash = rehash ? await this.#hasher.hash(password) : null;
@@ -110,12 +134,13 @@ export class Logins {
         return { outcome: await settle(tx) };
       });
       if ("outcome" in settled) return settled.outcome;
-      throw this.#locked(realm, account, settled.retryAfterSeconds);
+      throw this.#locked(attempt, settled.retryAfterSeconds);
     });
   }
 
   /** Fulfils once this attempt may be judged. */
-  async #reserve(realm: Realm, subject: string, account: Account | null): Promise<void> {
+  async #reserve(attempt: Attempt): Promise<void> {
+    const { realm, subject } = attempt;
     const giveUpAtMs = performance.now() + BUSY_LIMIT_MS;
     for (;;) {
       const beginning = await this.#store.write(async (tx) => {
@@ -125,14 +150,14 @@ export class Logins {
         return result;
       });
       if (beginning.verdict === "judge") return;
-      if (beginning.verdict === "locked") throw this.#locked(realm, account, beginning.retryAfterSeconds);
+      if (beginning.verdict === "locked") throw this.#locked(attempt, beginning.retryAfterSeconds);
       if (performance.now() > giveUpAtMs) throw Fault.of({ kind: "overloaded", retryAfterSeconds: 1 });
       await Bun.sleep(BUSY_RETRY_MS);
     }
   }
 
   /** An attempt that could not be judged, because too many wait already, is taken back: it was no guess. */
-  async #verify(realm: Realm, subject: string, password: string, account: Account | null) {
+  async #verify({ realm, subject, account }: Attempt, password: string) {
     try {
       return await this.#hasher.verify(password, account?.passwordHash ?? null);
     } catch (error) {
@@ -145,7 +170,7 @@ export class Logins {
     }
   }
 
-  async #noteFailure(realm: Realm, subject: string, account: Account | null): Promise<void> {
+  async #noteFailure({ realm, subject, account, by }: Attempt): Promise<void> {
     const state = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const after = failed(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
@@ -154,12 +179,12 @@ export class Logins {
     });
     if (state.lockedUntilMs !== null) {
       const minutes = Math.round((state.lockedUntilMs - this.#clock.nowMs()) / MINUTE_MS);
-      this.#log.warning("login.locked", { realm, account: account?.id, minutes });
+      this.#log.warning("login.locked", { realm, account: account?.id, minutes, ...logged(by) });
     }
   }
 
-  #locked(realm: Realm, account: Account | null, retryAfterSeconds: number): Fault {
-    this.#log.warning("login.refused", { realm, account: account?.id, why: "locked" });
+  #locked({ realm, account, by }: Attempt, retryAfterSeconds: number): Fault {
+    this.#log.warning("login.refused", { realm, account: account?.id, why: "locked", ...logged(by) });
     return Fault.of({ kind: "locked", retryAfterSeconds });
   }
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Account } from "./accounts.ts";
+import { logged } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import type { Clock } from "./clock.ts";
 import { DAY_MS, SECOND_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
@@ -42,12 +44,6 @@ export interface SessionPolicy {
   readonly absoluteDays: number | null;
 }
 
-/** Where a request came from, kept with the session so that its owner can tell one from another. */
-export interface Origin {
-  readonly clientAddress: string | null;
-  readonly userAgent: string | null;
-}
-
 export interface OpenedSession {
   readonly session: Session;
   /** Told to the client once; only its hash is kept. */
@@ -75,7 +71,7 @@ export class Sessions {
   }
 
   /** Opens a session within the write that decided that the login was good. */
-  async open(tx: Writes, kind: SessionKind, account: Account, origin: Origin): Promise<OpenedSession> {
+  async open(tx: Writes, kind: SessionKind, account: Account, by: Actor): Promise<OpenedSession> {
     const nowMs = this.#clock.nowMs();
     const { absoluteDays } = this.#policy;
     const session = await tx.sessions.insert({
@@ -83,8 +79,8 @@ export class Sessions {
       kind,
       createdAtMs: nowMs,
       endsAtMs: absoluteDays === null ? null : nowMs + absoluteDays * DAY_MS,
-      clientAddress: origin.clientAddress,
-      userAgent: origin.userAgent?.slice(0, USER_AGENT_MAX_CHARACTERS).toWellFormed() ?? null,
+      clientAddress: by.clientAddress,
+      userAgent: by.userAgent?.slice(0, USER_AGENT_MAX_CHARACTERS).toWellFormed() ?? null,
     });
     return { session, refreshToken: await this.#issue(tx.sessions, session, nowMs) };
   }
@@ -110,7 +106,7 @@ export class Sessions {
    * so the family ends for both. `reuseGraceSeconds` forgives a repeat that comes right after the exchange, as a
    * client makes whose answer was lost, or that has two tabs.
    */
-  async rotate(refreshToken: string): Promise<{ account: Account } & OpenedSession> {
+  async rotate(refreshToken: string, by: Actor): Promise<{ account: Account } & OpenedSession> {
     const outcome = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const { session, token } = await openToken(tx.sessions, "rotating", refreshToken);
@@ -129,6 +125,7 @@ export class Sessions {
       this.#log.warning("session.refresh_reused", {
         account: outcome.reused.accountId,
         session: outcome.reused.id,
+        ...logged(by),
       });
       throw Fault.of({ kind: "refresh_failed", why: "invalid" });
     }
@@ -136,13 +133,14 @@ export class Sessions {
   }
 
   /** Ends the session of a token, known or not, of the kind that the route is for. */
-  async revoke(kind: SessionKind, refreshToken: string): Promise<void> {
+  async revoke(kind: SessionKind, refreshToken: string, by: Actor): Promise<void> {
     const ended = await this.#store.write(async (tx) => {
       const found = await tx.sessions.token(tokenHash(refreshToken));
       if (found === null || found.session.kind !== kind) return null;
       return (await tx.sessions.end(found.session.id, this.#clock.nowMs())) ? found.session : null;
     });
-    if (ended !== null) this.#log.info("session.ended", { account: ended.accountId, session: ended.id });
+    if (ended === null) return;
+    this.#log.info("session.ended", { account: ended.accountId, session: ended.id, ...logged(by) });
   }
 
   /** Marks the token as used; answers null for the first to do so, else when it was used. */

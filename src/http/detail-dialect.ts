@@ -37,6 +37,8 @@ export const detailPhrases: Phrases = {
           403,
           `Access denied. Required role: [${why.roles.map((role) => `'${role}'`).join(", ")}]`,
         );
+      case "scope_required":
+        return detail(403, `This token lacks the scope '${why.scope}'`);
       case "not_yours":
         return detail(403, "Access denied");
       case "foreign_origin":

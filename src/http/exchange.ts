@@ -1,4 +1,5 @@
 import type { Realm } from "../core/accounts.ts";
+import type { Actor } from "../core/actor.ts";
 import type { Authentication } from "../core/authentication.ts";
 import type { Caller } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
@@ -47,9 +48,15 @@ export class Exchange {
     return this.request.headers.get(name);
   }
 
-  /** Where a session comes from, as its owner will see it. */
-  get origin(): { clientAddress: string | null; userAgent: string | null } {
-    return { clientAddress: this.clientAddress, userAgent: this.header("user-agent") };
+  /** Who asks, as far as that is known by now, and from where. */
+  get actor(): Actor {
+    const account = this.#caller?.account;
+    return {
+      account: account === undefined ? null : { realm: account.realm, id: account.id },
+      clientAddress: this.clientAddress,
+      userAgent: this.header("user-agent"),
+      requestId: this.id,
+    };
   }
 
   /** The account the request acts for, for the log; null before it is known. */

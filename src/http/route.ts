@@ -7,7 +7,8 @@
  * read; then the inputs, whose problems are gathered, so that a 422 names every wrong field at once.
  */
 import type { Realm } from "../core/accounts.ts";
-import type { Caller } from "../core/caller.ts";
+import { requireScope } from "../core/caller.ts";
+import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import type { FieldProblem, Noun } from "../core/fault.ts";
 import { readForm, readJson } from "./body.ts";
@@ -27,6 +28,7 @@ export interface Part<T> {
 /** What a part adds to the documentation of its route. */
 export interface PartDocs {
   readonly realm?: Realm;
+  readonly scope?: Scope;
   readonly limit?: LimitName;
   readonly path?: { readonly name: string };
   readonly query?: TObject;
@@ -107,9 +109,17 @@ export function limited(limit: LimitName): Part<void> {
   return { kind: "guard", documents: { limit }, read: (exchange) => exchange.spend(limit) };
 }
 
-/** The account that the request's token belongs to. */
-export function caller(realm: Realm): Part<Caller> {
-  return { kind: "guard", documents: { realm }, read: (exchange) => exchange.authenticate(realm) };
+/** The account that the request's token belongs to, as long as the token is good for `scope`. */
+export function caller(realm: Realm, scope: Scope): Part<Caller> {
+  return {
+    kind: "guard",
+    documents: { realm, scope },
+    async read(exchange) {
+      const caller = await exchange.authenticate(realm);
+      requireScope(caller, scope);
+      return caller;
+    },
+  };
 }
 
 /** Keeps pages of other sites from using a visitor's cookies. */

@@ -13,7 +13,7 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
     route("POST", "/todos", {
       summary: "Create a todo",
       operation: "createTodo",
-      takes: { caller: caller("user"), todo: json(TodoInput) },
+      takes: { caller: caller("user", "todos:write"), todo: json(TodoInput) },
       returns: { 200: TodoView },
       run: async ({ caller, todo }) => ok(todoView(await todos.create(caller, todo))),
     }),
@@ -21,7 +21,7 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
     route("GET", "/todos", {
       summary: "List one's todos, oldest first",
       operation: "listTodos",
-      takes: { caller: caller("user"), query: query(TodoQuery) },
+      takes: { caller: caller("user", "todos:read"), query: query(TodoQuery) },
       returns: { 200: t.Array(TodoView) },
       run: async ({ caller, query }) => {
         const { completed = null, limit = null, offset = 0 } = query;
@@ -32,7 +32,7 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
     route("GET", "/todos/:todo_id", {
       summary: "Read a todo",
       operation: "readTodo",
-      takes: { caller: caller("user"), todoId: id("todo_id", "todo") },
+      takes: { caller: caller("user", "todos:read"), todoId: id("todo_id", "todo") },
       returns: { 200: TodoView },
       run: async ({ caller, todoId }) => ok(todoView(await todos.get(caller, todoId))),
     }),
@@ -41,7 +41,11 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
       summary: "Change a todo",
       description: "What is absent or null stays as it is.",
       operation: "updateTodo",
-      takes: { caller: caller("user"), todoId: id("todo_id", "todo"), change: json(TodoChange) },
+      takes: {
+        caller: caller("user", "todos:write"),
+        todoId: id("todo_id", "todo"),
+        change: json(TodoChange),
+      },
       returns: { 200: TodoView },
       run: async ({ caller, todoId, change }) =>
         ok(todoView(await todos.update(caller, todoId, withoutNulls(change)))),
@@ -50,7 +54,7 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
     route("DELETE", "/todos/:todo_id", {
       summary: "Delete a todo, as an administrator",
       operation: "deleteTodo",
-      takes: { caller: caller("user"), todoId: id("todo_id", "todo") },
+      takes: { caller: caller("user", "todos:write"), todoId: id("todo_id", "todo") },
       returns: { 204: null },
       run: async ({ caller, todoId }) => {
         await todos.deleteAsAdmin(caller, todoId);

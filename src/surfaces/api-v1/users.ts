@@ -29,7 +29,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       operation: "registerUser",
       takes: { limit: limited("register"), body: json(UserRegistration(passwordRule(ALPHANUMERIC_8_TO_30))) },
       returns: { 200: RegisteredUser },
-      run: async ({ body }) => ok(registeredUser(await accounts.register("user", body))),
+      run: async ({ body }, { actor }) => ok(registeredUser(await accounts.register("user", body, actor))),
     }),
 
     route("POST", "/users/login", {
@@ -37,14 +37,16 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       operation: "loginUser",
       takes: { limit: limited("login"), body: json(EmailLogin) },
       returns: { 200: AccessToken },
-      run: async ({ body }, { origin }) => {
+      run: async ({ body }, { actor }) => {
+        const { email, password } = body;
         const { account, opened } = await logins.login(
           "user",
-          body.email,
-          body.password,
+          email,
+          password,
+          actor,
           async (tx, account) => ({
             account,
-            opened: await sessions.open(tx, "cookie", account, origin),
+            opened: await sessions.open(tx, "cookie", account, actor),
           }),
         );
         return ok(
@@ -71,8 +73,8 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       operation: "logoutUser",
       takes: { own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
       returns: { 200: Message },
-      run: async ({ refreshToken }) => {
-        if (refreshToken !== null) await sessions.revoke("cookie", refreshToken);
+      run: async ({ refreshToken }, { actor }) => {
+        if (refreshToken !== null) await sessions.revoke("cookie", refreshToken, actor);
         return ok(
           { message: "Successfully logged out" },
           { "set-cookie": clearCookie(REFRESH_COOKIE, cookies) },
@@ -83,7 +85,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
     route("GET", "/users/me", {
       summary: "Read one's own account",
       operation: "readOwnAccount",
-      takes: { caller: caller("user") },
+      takes: { caller: caller("user", "account:read") },
       returns: { 200: AccountView },
       run: ({ caller }) => ok(accountView(caller.account)),
     }),
@@ -91,7 +93,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
     route("GET", "/users/:user_id", {
       summary: "Read an account: one's own, or any as an administrator",
       operation: "readUser",
-      takes: { caller: caller("user"), userId: id("user_id", "user") },
+      takes: { caller: caller("user", "account:read"), userId: id("user_id", "user") },
       returns: { 200: RegisteredUser },
       run: async ({ caller, userId }) => {
         if (caller.account.id === userId) return ok(registeredUser(caller.account));
