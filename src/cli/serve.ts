@@ -6,6 +6,7 @@ import type { Log } from "../core/log.ts";
 import { createLog, standardOutputWriter } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
+import { DatabaseRefused } from "../storage/database.ts";
 import { MigrationRefused } from "../storage/migrations.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -39,9 +40,9 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     clock: systemClock,
     write: output.write,
   });
-  const secret = config.secretKey ?? keptSecret(keptSecretPath(config.database));
-  const program = assemble(config, { clock: systemClock, log, secret });
+  let program: Program | null = null;
   try {
+    program = assemble(config, { clock: systemClock, log, secret: secretOf(config) });
     await program.start();
     const { url } = program.app.listen(config);
     // The log has its own way out: what it told so far belongs above.
@@ -51,7 +52,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     await stop(program, config, log);
     return exitCodes.ok;
   } catch (error) {
-    await program.close();
+    await program?.close();
     return explainFailure(error, terminal);
   } finally {
     await output.flush();
@@ -110,10 +111,28 @@ async function stop(program: Program, config: Config, log: Log): Promise<void> {
   log.info("server.stopped");
 }
 
+/** Outside production a missing secret is made once, and kept where the data is. */
+function secretOf({ secretKey, database }: Config): string {
+  if (secretKey !== null) return secretKey;
+  try {
+    return keptSecret(keptSecretPath(database));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseRefused(
+      `SECRET_KEY is not set, and none can be kept beside the database: ${reason}`,
+      error,
+    );
+  }
+}
+
 function explainFailure(error: unknown, terminal: Terminal): number {
   if (error instanceof MigrationRefused) {
     terminal.err(`latchkey: ${error.message}`);
     return exitCodes.failure;
+  }
+  if (error instanceof DatabaseRefused) {
+    terminal.err(`latchkey: ${error.message}; see DATABASE_URL`);
+    return exitCodes.unavailable;
   }
   if (Fault.is(error, "unavailable")) {
     terminal.err("latchkey: the database cannot be reached or did not answer in time: see DATABASE_URL");

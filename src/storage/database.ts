@@ -84,5 +84,13 @@ export class UniqueViolation extends Error {
   }
 }
 
+/** There is no such database, or it is none: what an operator must put right. The message is theirs. */
+export class DatabaseRefused extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "DatabaseRefused";
+  }
+}
+
 /** Called after each statement where `DB_ECHO` is set: the text and its duration, never the values. */
 export type StatementListener = (sql: string, durationMs: number) => void;

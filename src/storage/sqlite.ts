@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
+import { DatabaseRefused } from "./database.ts";
 import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
@@ -27,8 +28,18 @@ export function openSqlite(options: SqliteOptions): Database {
   const scratch = options.path === ":memory:" ? mkdtempSync(join(tmpdir(), "latchkey-")) : null;
   const path = scratch === null ? options.path : join(scratch, "memory.db");
   const folder = dirname(resolve(path));
-  if (!existsSync(folder)) throw new Error(`the folder of the SQLite database does not exist: ${folder}`);
+  if (!existsSync(folder)) {
+    throw new DatabaseRefused(`the folder of the SQLite database does not exist: ${folder}`);
+  }
+  try {
+    return open(path, scratch, options);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new DatabaseRefused(`${path} cannot be opened as a SQLite database: ${error.message}`, error);
+  }
+}
 
+function open(path: string, scratch: string | null, options: SqliteOptions): Database {
   // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
   const writing = new SqliteHandle(path, "write", options.onStatement);
