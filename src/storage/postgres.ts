@@ -158,7 +158,7 @@ class Transaction {
     } catch (error) {
       connection.end();
       this.#failure = connection.failure;
-      await this.#rollBack(connection.hasStatementsUnderWay);
+      await this.#rollBack();
       throw translated(error);
     }
   }
@@ -170,9 +170,8 @@ class Transaction {
   }
 
   /** A connection of which it is not certain that its transaction is over is never used again. */
-  async #rollBack(isBusy: boolean): Promise<void> {
+  async #rollBack(): Promise<void> {
     if (!this.session.isOpen) return;
-    if (isBusy) return this.session.close();
     try {
       await this.session.query("ROLLBACK", undefined, this.#plan.beginMs);
     } catch {
@@ -193,10 +192,6 @@ class TransactionConnection implements ScriptConnection {
   constructor(session: Session, statementMs: number) {
     this.#session = session;
     this.#statementMs = statementMs;
-  }
-
-  get hasStatementsUnderWay(): boolean {
-    return this.#underWay > 0;
   }
 
   async first(sql: string, values: readonly SqlValue[] = []): Promise<Row | null> {

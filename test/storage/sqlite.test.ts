@@ -116,6 +116,21 @@ test("S34 with the disk full every write of the batch is unavailable, reads go o
   await full.close();
 });
 
+test("where COMMIT itself fails nobody is told that a write was kept", async () => {
+  await clear();
+  await database.write((connection) =>
+    connection.run("CREATE TABLE late (note_id BIGINT REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED)"),
+  );
+  const outcomes = await Promise.allSettled([
+    database.write(insert("beside")),
+    database.write((connection) => connection.run("INSERT INTO late VALUES (12345)")),
+  ]);
+  for (const outcome of outcomes)
+    expect(outcome).toMatchObject({ reason: { what: { kind: "unavailable" } } });
+  expect(await names()).toEqual([]);
+  await database.write((connection) => connection.run("DROP TABLE late"));
+});
+
 test("a table can be rebuilt without its rows' children going, but no child may be left without parent", async () => {
   await clear();
   await database.write(async (connection) => {

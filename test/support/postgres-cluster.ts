@@ -9,8 +9,8 @@ export interface PostgresCluster {
   restart(): Promise<void>;
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Every process of the server stands still: connections stay open and nothing answers. */
-  freeze(): void;
+  /** Connections stay open and nothing answers; with `connections` alone, new ones do. */
+  freeze(what: "everything" | "connections"): void;
   thaw(): void;
   destroy(): Promise<void>;
 }
@@ -63,12 +63,16 @@ export async function startPostgresCluster(programs: string): Promise<PostgresCl
     start,
     stop: () => control("-m", "fast", "stop"),
     restart: () => control("-m", "fast", "-o", options.join(" "), "restart"),
-    freeze() {
-      frozen = processesOf(data);
-      for (const pid of frozen) process.kill(pid, "SIGSTOP");
+    freeze(what) {
+      const postmaster = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
+      // It starts the others, so their list is complete only once it stands still.
+      signal(postmaster, "SIGSTOP");
+      frozen = [...childrenOf(postmaster), postmaster];
+      for (const pid of frozen) signal(pid, "SIGSTOP");
+      if (what === "connections") signal(postmaster, "SIGCONT");
     },
     thaw() {
-      for (const pid of frozen) process.kill(pid, "SIGCONT");
+      for (const pid of frozen) signal(pid, "SIGCONT");
       frozen = [];
     },
     async destroy() {
@@ -80,10 +84,18 @@ export async function startPostgresCluster(programs: string): Promise<PostgresCl
   return cluster;
 }
 
-function processesOf(data: string): readonly number[] {
-  const postmaster = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
-  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, "utf8").trim();
-  return [postmaster, ...children.split(" ").map(Number)];
+function childrenOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return children === "" ? [] : children.split(" ").map(Number);
+}
+
+/** A server process whose client has just left may end at any moment. */
+function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 async function asPostgres(command: readonly string[]): Promise<void> {
