@@ -1,6 +1,6 @@
 /**
- * What the SQL of every noun runs on. Two engines implement it, `sqlite.ts` and `postgres.ts`, and nothing
- * outside those two files knows which one it has.
+ * What the SQL of every noun runs on. Two engines implement it, `sqlite.ts` and `postgres.ts` with the
+ * files named after them, and nothing else knows which one it has.
  *
  * Statements are written once: placeholders are `$1`, `$2`, …; times are `BIGINT` milliseconds since 1970;
  * conditions are written so that both engines read them alike.
@@ -9,15 +9,17 @@ export type SqlValue = string | number | boolean | null | Uint8Array;
 
 /** What one engine would bend in silence and the other refuse, both refuse; the texts never name the value. */
 export function refuseUnbindable(values: readonly SqlValue[]): void {
-  for (const [index, value] of values.entries()) {
-    const refuse = (what: string): never => {
-      throw new TypeError(`the value of $${index + 1} ${what}`);
-    };
-    if (value === undefined) refuse("is undefined: bind null");
-    if (typeof value === "number" && !Number.isSafeInteger(value)) refuse("is not a whole number below 2^53");
-    if (typeof value === "string" && value.includes("\0"))
-      refuse("holds U+0000, which PostgreSQL cannot keep");
+  for (let index = 0; index < values.length; index += 1) {
+    const problem = problemWith(values[index]);
+    if (problem !== null) throw new TypeError(`the value of $${index + 1} ${problem}`);
   }
+}
+
+function problemWith(value: SqlValue | undefined): string | null {
+  if (value === undefined) return "is undefined: bind null";
+  if (typeof value === "number" && !Number.isSafeInteger(value)) return "is not a whole number below 2^53";
+  if (typeof value === "string" && value.includes("\0")) return "holds U+0000, which PostgreSQL cannot keep";
+  return null;
 }
 
 /** A row as the engine gave it: read its columns through `rows.ts`, which knows how the engines differ. */

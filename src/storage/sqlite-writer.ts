@@ -78,17 +78,18 @@ export class SqliteWriter {
   /** Jobs stay in the queue until the lock is ours, so that each gives up at its own hour. */
   async #writeBatch(): Promise<void> {
     const isAlone = this.#queue[0]?.isAlone ?? false;
+    let batch: readonly Job[] = [];
     try {
       // Foreign keys can be switched only outside a transaction.
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
-      const batch = this.#takeBatch();
+      batch = this.#takeBatch();
       const outcomes = await this.#runAndCommit(batch, isAlone);
       batch.forEach((job, index) =>
         job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
       );
     } catch (error) {
-      for (const job of this.#queue.splice(0)) job.settle({ error });
+      for (const job of [...batch, ...this.#queue.splice(0)]) job.settle({ error });
     } finally {
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = ON");
     }
