@@ -211,7 +211,9 @@ async function everything(steps: Stepper, binary: Binary): Promise<void> {
   });
 
   await steps.step("migrate status says that all are applied", async () => {
-    const { out } = await binary.run(["migrate", "status"]);
+    const { exitCode, out } = await binary.run(["migrate", "status"]);
+    equal("the exit code", exitCode, 0);
+    contains("the output", out, "0001_");
     containsNot("the output", out, "pending");
   });
 }
