@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly lockWaitMs: number;
   readonly loneLockWaitMs: number;
   readonly log: Log;
+  /** Called after each commit, before anybody learns that their write is kept. */
+  readonly onCommit: () => void;
   readonly watchdogMs?: number;
 }
 
@@ -126,6 +128,7 @@ export class SqliteWriter {
       }
       if (isAlone) this.#checkForeignKeys();
       this.#handle.run("COMMIT");
+      this.#options.onCommit();
       return outcomes;
     } catch (cause) {
       const error = cause instanceof Fault || isAlone ? cause : Fault.of({ kind: "unavailable" }, cause);

@@ -1,11 +1,11 @@
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import { DatabaseRefused } from "./database.ts";
-import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
+import type { Connection, Database, ScriptConnection, StatementListener } from "./database.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 
 export interface SqliteOptions {
@@ -52,31 +52,24 @@ function open(path: string, scratch: string | null, options: SqliteOptions): Dat
 
 class Sqlite implements Database {
   readonly engine = "sqlite";
-  readonly reader: Connection;
+  readonly reader: SqliteReader;
   readonly #writing: SqliteHandle;
-  readonly #reading: SqliteHandle;
   readonly #writer: SqliteWriter;
   readonly #scratch: string | null;
   #closed: Promise<void> | null = null;
 
   constructor(writing: SqliteHandle, reading: SqliteHandle, scratch: string | null, options: SqliteOptions) {
+    const log = options.log ?? silentLog;
+    this.reader = new SqliteReader(reading, log);
     this.#writing = writing;
-    this.#reading = reading;
     this.#scratch = scratch;
     this.#writer = new SqliteWriter(writing, {
       lockWaitMs: options.busyTimeoutMs ?? 5_000,
       loneLockWaitMs: LONE_LOCK_WAIT_MS,
-      log: options.log ?? silentLog,
+      log,
+      onCommit: () => this.reader.refresh(),
       ...(options.watchdogMs === undefined ? {} : { watchdogMs: options.watchdogMs }),
     });
-    this.reader = {
-      first: async (sql: string, values?: readonly SqlValue[]): Promise<Row | null> =>
-        this.#openReading().first(sql, values),
-      all: async (sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]> =>
-        this.#openReading().all(sql, values),
-      run: async (sql: string, values?: readonly SqlValue[]): Promise<number> =>
-        this.#openReading().run(sql, values),
-    };
   }
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -89,7 +82,7 @@ class Sqlite implements Database {
 
   async ping(): Promise<void> {
     // Reads a page of the file, which `SELECT 1` alone would not.
-    this.#openReading().first("SELECT 1 FROM sqlite_schema LIMIT 1");
+    await this.reader.first("SELECT 1 FROM sqlite_schema LIMIT 1");
   }
 
   close(): Promise<void> {
@@ -99,14 +92,9 @@ class Sqlite implements Database {
 
   async #finish(): Promise<void> {
     await this.#writer.close();
-    this.#reading.close();
+    this.reader.close();
     this.#writing.script("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#writing.close();
     if (this.#scratch !== null) rmSync(this.#scratch, { recursive: true, force: true });
-  }
-
-  #openReading(): SqliteHandle {
-    if (this.#closed !== null) throw Fault.of({ kind: "unavailable" }, new Error("database is closed"));
-    return this.#reading;
   }
 }
