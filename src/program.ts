@@ -38,6 +38,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     keyring: new Keyring([hmacKey(secret, "HS256")]),
     clock,
     log,
+    secret,
     policy: corePolicy(config),
   });
 

@@ -7,6 +7,7 @@ import type { Keyring } from "./keyring.ts";
 import type { LockoutPolicy } from "./lockout.ts";
 import type { Log } from "./log.ts";
 import { Logins } from "./logins.ts";
+import { Pages } from "./pages.ts";
 import { raised } from "./passwords.ts";
 import type { Hasher, PasswordRule } from "./passwords.ts";
 import { Sessions } from "./sessions.ts";
@@ -21,6 +22,7 @@ export interface Core {
   readonly accessTokens: AccessTokens;
   readonly authentication: Authentication;
   readonly logins: Logins;
+  readonly pages: Pages;
   /** A surface's rule for new passwords, with the operator's floor. */
   passwordRule(rule: PasswordRule): PasswordRule;
   readonly sessions: Sessions;
@@ -42,9 +44,11 @@ export function createCore(parts: {
   keyring: Keyring;
   clock: Clock;
   log: Log;
+  /** What no client knows: the keys of what clients are given to hand back are made from it. */
+  secret: string;
   policy: CorePolicy;
 }): Core {
-  const { store, hasher, keyring, clock, log, policy } = parts;
+  const { store, hasher, keyring, clock, log, secret, policy } = parts;
   const tokens = new Tokens(keyring, clock);
   const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
   return {
@@ -52,6 +56,7 @@ export function createCore(parts: {
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
     authentication: new Authentication({ store, tokens }),
     logins,
+    pages: new Pages(secret),
     passwordRule: (rule) => raised(rule, policy.passwordFloor),
     sessions: new Sessions({ store, clock, log, policy: policy.sessions }),
     store,

@@ -48,6 +48,11 @@ export class Exchange {
     return this.request.headers.get(name);
   }
 
+  /** The path as it was asked for, without the query. */
+  get path(): string {
+    return new URL(this.request.url).pathname;
+  }
+
   /** Who asks, as far as that is known by now, and from where. */
   get actor(): Actor {
     const account = this.#caller?.account;
