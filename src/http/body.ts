@@ -8,10 +8,11 @@ export type Form = ReadonlyMap<string, string>;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 const MULTIPART_TYPE = "multipart/form-data";
 const JSON_TYPE = "application/json";
+export const FORM_TYPES: readonly string[] = [FORM_TYPE, MULTIPART_TYPE];
 
-/** The body of a JSON route: nothing but JSON, said to be JSON. */
-export async function readJson(request: Request): Promise<unknown> {
-  requireType(request, [JSON_TYPE]);
+/** The body of a JSON route: nothing but JSON, said to be JSON. `alternatives` are named where it is not. */
+export async function readJson(request: Request, alternatives: readonly string[] = []): Promise<unknown> {
+  requireType(request, [JSON_TYPE], alternatives);
   const text = decodeUtf8(await readBytes(request, MAX_BODY_BYTES));
   try {
     return JSON.parse(text);
@@ -23,7 +24,7 @@ export async function readJson(request: Request): Promise<unknown> {
 
 /** The text fields of a form, urlencoded or multipart. Of a repeated field the last one counts. */
 export async function readForm(request: Request): Promise<Form> {
-  const type = requireType(request, [FORM_TYPE, MULTIPART_TYPE]);
+  const type = requireType(request, FORM_TYPES);
   const bytes = await readBytes(request, MAX_BODY_BYTES);
   if (type === FORM_TYPE) return new Map(new URLSearchParams(decodeUtf8(bytes)));
   const fields = new Map<string, string>();
@@ -42,16 +43,29 @@ async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) 
   }
 }
 
+export function isForm(request: Request): boolean {
+  return FORM_TYPES.includes(mediaType(request).type);
+}
+
 /** The media type, without its parameters, if it is one that the route takes. */
-function requireType(request: Request, expected: readonly string[]): string {
-  const [type = "", ...parameters] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");
+function requireType(
+  request: Request,
+  expected: readonly string[],
+  alternatives: readonly string[] = [],
+): string {
+  const { type, parameters } = mediaType(request);
   const charset = parameters
     .map((parameter) => parameter.trim())
     .find((parameter) => parameter.startsWith("charset="));
   const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
-  if (!expected.includes(type.trim()) || !isUtf8)
-    throw Fault.of({ kind: "unsupported_media_type", expected });
-  return type.trim();
+  if (!expected.includes(type) || !isUtf8)
+    throw Fault.of({ kind: "unsupported_media_type", expected: [...expected, ...alternatives] });
+  return type;
+}
+
+function mediaType(request: Request) {
+  const [type = "", ...parameters] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");
+  return { type: type.trim(), parameters };
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

@@ -6,6 +6,8 @@ import { Fault } from "../core/fault.ts";
 import { clientKey } from "../core/client-address.ts";
 import type { RateLimitRule, RateLimitStore } from "../core/rate-limit.ts";
 import { bearerToken } from "../core/tokens.ts";
+import { readForm } from "./body.ts";
+import type { Form } from "./body.ts";
 
 /** The budgets that requests count against; each is one, across all the routes that name it. */
 export type LimitName = "register" | "login" | "refresh" | "root_login" | "admin_login";
@@ -29,6 +31,7 @@ export class Exchange {
   readonly clientAddress: string | null;
   readonly #services: Services;
   #caller: Caller | null = null;
+  #form: Promise<Form> | null = null;
 
   constructor(parts: {
     request: Request;
@@ -75,6 +78,12 @@ export class Exchange {
     const caller = await this.#services.authentication.caller(realm, token);
     this.#caller = caller;
     return caller;
+  }
+
+  /** The body as a form, read once however many parts of the route look at it. */
+  form(): Promise<Form> {
+    this.#form ??= readForm(this.request);
+    return this.#form;
   }
 
   /** Counts this request; fails with `rate_limited` where the client has spent its budget. */

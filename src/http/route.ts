@@ -11,7 +11,9 @@ import { requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import type { FieldProblem, Noun } from "../core/fault.ts";
-import { readForm, readJson } from "./body.ts";
+import { FORM_TYPES, isForm, readJson } from "./body.ts";
+import type { Form } from "./body.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Exchange, LimitName } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
 import { readObject } from "./schema.ts";
@@ -56,6 +58,8 @@ export interface Route {
   readonly method: Method;
   /** A template, as `/todos/:todo_id`, below the surface's prefix. */
   readonly path: string;
+  /** How it fails, where that is not the surface's own way. */
+  readonly dialect?: Dialect;
   readonly docs: Omit<RouteSpec<Parts>, "run" | "takes"> & { readonly parts: readonly PartDocs[] };
   readonly handle: (exchange: Exchange) => Promise<Reply>;
 }
@@ -109,6 +113,22 @@ export function limited(limit: LimitName): Part<void> {
   return { kind: "guard", documents: { limit }, read: (exchange) => exchange.spend(limit) };
 }
 
+/**
+ * Counts the request against the budget that its form asks for, and against `otherwise` where the form cannot be
+ * read: a broken request is not a free one.
+ */
+export function limitedByForm(otherwise: LimitName, choose: (form: Form) => LimitName): Part<void> {
+  return {
+    kind: "guard",
+    documents: { limit: otherwise },
+    async read(exchange) {
+      const [read] = await Promise.allSettled([exchange.form()]);
+      await exchange.spend(read.status === "fulfilled" ? choose(read.value) : otherwise);
+      if (read.status === "rejected") throw read.reason;
+    },
+  };
+}
+
 /** The account that the request's token belongs to, as long as the token is good for `scope`. */
 export function caller(realm: Realm, scope: Scope): Part<Caller> {
   return {
@@ -146,9 +166,26 @@ export function form<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
     documents: { form: schema },
+    read: async (exchange) => formFields(schema, await exchange.form()),
+  };
+}
+
+/** Reads the fields of a form; fails with `invalid`. */
+export function formFields<S extends TObject>(schema: S, form: Form): Static<S> {
+  return valueOf(readObject(schema, Object.fromEntries(form), "form"));
+}
+
+/** A body in one of two shapes, which the content type tells apart: what it turned out to be is its name. */
+export function jsonOrForm<Json extends TObject, Fields extends TObject>(
+  jsonSchema: Json,
+  formSchema: Fields,
+): Part<{ readonly json: Static<Json> } | { readonly form: Static<Fields> }> {
+  return {
+    kind: "input",
+    documents: { json: jsonSchema, form: formSchema },
     async read(exchange) {
-      const fields = await readForm(exchange.request);
-      return valueOf(readObject(schema, Object.fromEntries(fields), "form"));
+      if (isForm(exchange.request)) return { form: formFields(formSchema, await exchange.form()) };
+      return { json: valueOf(readObject(jsonSchema, await readJson(exchange.request, FORM_TYPES), "body")) };
     },
   };
 }
