@@ -14,6 +14,16 @@ export class Authentication {
     this.#tokens = parts.tokens;
   }
 
+  /** The session that a token came from; null for a token that belongs to none, or is none. */
+  sessionOf(realm: Realm, token: string): number | null {
+    try {
+      return this.#tokens.verify(token, realm).sid ?? null;
+    } catch (error) {
+      if (Fault.is(error, "invalid_token")) return null;
+      throw error;
+    }
+  }
+
   /** Fails with `unauthenticated` without a token, and with `invalid_token` for one that is not good here and now. */
   async caller(realm: Realm, token: string | null): Promise<Caller> {
     if (token === null) throw Fault.of({ kind: "unauthenticated" });

@@ -76,6 +76,7 @@ export interface NewAccount {
 // Sessions
 
 export interface SessionReads {
+  byId(id: number): Promise<Session | null>;
   /** Open and with a token that still refreshes, newest first. */
   openOf(accountId: number, nowMs: number): Promise<readonly Session[]>;
   token(tokenHash: Uint8Array): Promise<{ token: RefreshToken; session: Session } | null>;

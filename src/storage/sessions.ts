@@ -8,6 +8,11 @@ const COLUMNS = `s.id, s.user_id, s.kind, s.created_at_ms, s.last_used_at_ms, s.
 
 export function sessionReads(connection: Connection): SessionReads {
   return {
+    async byId(id) {
+      const row = await connection.first(`SELECT ${COLUMNS} FROM sessions s WHERE s.id = $1`, [id]);
+      return row === null ? null : session(row);
+    },
+
     async openOf(accountId, nowMs) {
       const rows = await connection.all(
         `SELECT ${COLUMNS} FROM sessions s WHERE s.user_id = $1 AND s.ended_at_ms IS NULL AND EXISTS (

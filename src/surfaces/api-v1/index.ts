@@ -2,7 +2,9 @@ import type { Core } from "../../core/core.ts";
 import type { CookiePolicy } from "../../http/cookies.ts";
 import { under } from "../../http/surface.ts";
 import type { Surface } from "../../http/surface.ts";
+import { authRoutes } from "./auth.ts";
 import { apiV1Dialect } from "./dialect.ts";
+import { sessionRoutes } from "./sessions.ts";
 import { todoRoutes } from "./todos.ts";
 import { userRoutes } from "./users.ts";
 
@@ -14,6 +16,11 @@ export function apiV1(core: Core, cookies: CookiePolicy): Surface {
     name: "api-v1",
     prefixes: [PREFIX],
     dialect: apiV1Dialect,
-    routes: under(PREFIX, [...userRoutes(core, cookies), ...todoRoutes(core)]),
+    routes: under(PREFIX, [
+      ...userRoutes(core, cookies),
+      ...sessionRoutes(core),
+      ...authRoutes(core),
+      ...todoRoutes(core),
+    ]),
   };
 }

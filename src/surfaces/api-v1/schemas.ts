@@ -1,6 +1,6 @@
 import { DESCRIPTION_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from "../../core/todos.ts";
 import type { PasswordRule } from "../../core/passwords.ts";
-import { email, newPassword, nullable, password, t, text } from "../../http/schema.ts";
+import { email, newPassword, nullable, password, t, text, username } from "../../http/schema.ts";
 
 const id = (example = 1) => t.Integer({ minimum: 1, example });
 const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00.000Z" });
@@ -11,9 +11,49 @@ export const UserRegistration = (rule: PasswordRule) =>
 /** Any name will do at a login: whether it is one that could exist is nothing to tell a guesser. */
 export const EmailLogin = t.Object({ email: text({ format: "email" }), password: password() });
 
+export const AuthRegistration = (rule: PasswordRule) =>
+  t.Object({ email: email(), username: username(), password: newPassword(rule) });
+
+const loginName = () => text({ description: "The username, or the e-mail address", example: "username" });
+
+export const NameLogin = t.Object({ username: loginName(), password: password() });
+
+export const RefreshGrant = t.Object({ refresh_token: text() });
+
+/** Both grants in one, for the documentation: which fields are needed depends on `grant_type`. */
+export const TokenForm = t.Object({
+  grant_type: t.Optional(t.Union([t.Literal("password"), t.Literal("refresh_token")])),
+  username: t.Optional(loginName()),
+  password: t.Optional(password()),
+  refresh_token: t.Optional(text()),
+});
+
+export const RevocationForm = t.Object({ token: text() });
+
+/** A current password that is missing is a wrong one, not a mistake in the form. */
+export const PasswordChange = (rule: PasswordRule) =>
+  t.Object({ current_password: t.Optional(nullable(password())), new_password: newPassword(rule) });
+
 export const RegisteredUser = t.Object({ id: id(), email: t.String({ format: "email" }) });
 
 export const AccessToken = t.Object({ access_token: t.String(), token_type: t.Literal("bearer") });
+
+export const Tokens = t.Object({
+  access_token: t.String(),
+  refresh_token: t.String(),
+  token_type: t.Literal("bearer"),
+  expires_in: t.Integer({ description: "How long the access token lives, in seconds", example: 1_800 }),
+});
+
+export const SessionView = t.Object({
+  id: id(),
+  kind: t.Union([t.Literal("cookie"), t.Literal("rotating")]),
+  created_at: time(),
+  last_used_at: time(),
+  client_address: nullable(t.String({ description: "Where it was opened from" })),
+  user_agent: nullable(t.String({ description: "What it was opened with" })),
+  current: t.Boolean({ description: "Whether this request comes from it" }),
+});
 
 export const Message = t.Object({ message: t.String() });
 
