@@ -9,6 +9,8 @@ import text6 from "./0004_login_attempts.down.sql" with { type: "text" };
 import text7 from "./0004_login_attempts.up.sql" with { type: "text" };
 import text8 from "./0005_admins.down.sql" with { type: "text" };
 import text9 from "./0005_admins.up.sql" with { type: "text" };
+import text10 from "./0006_items.down.sql" with { type: "text" };
+import text11 from "./0006_items.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -21,4 +23,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0004_login_attempts.up.sql": text7,
   "0005_admins.down.sql": text8,
   "0005_admins.up.sql": text9,
+  "0006_items.down.sql": text10,
+  "0006_items.up.sql": text11,
 };

@@ -3,6 +3,7 @@ import type { Profile, ProfileName } from "./access-tokens.ts";
 import { Accounts } from "./accounts.ts";
 import { Authentication } from "./authentication.ts";
 import type { Clock } from "./clock.ts";
+import { Items } from "./items.ts";
 import type { Keyring } from "./keyring.ts";
 import type { LockoutPolicy } from "./lockout.ts";
 import type { Log } from "./log.ts";
@@ -21,6 +22,7 @@ export interface Core {
   readonly accounts: Accounts;
   readonly accessTokens: AccessTokens;
   readonly authentication: Authentication;
+  readonly items: Items;
   readonly logins: Logins;
   readonly pages: Pages;
   /** A surface's rule for new passwords, with the operator's floor. */
@@ -50,13 +52,15 @@ export function createCore(parts: {
 }): Core {
   const { store, hasher, keyring, clock, log, secret, policy } = parts;
   const tokens = new Tokens(keyring, clock);
+  const pages = new Pages(secret);
   const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
   return {
     accounts: new Accounts({ store, hasher, logins, clock, log }),
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
     authentication: new Authentication({ store, tokens }),
+    items: new Items({ store, pages, clock }),
     logins,
-    pages: new Pages(secret),
+    pages,
     passwordRule: (rule) => raised(rule, policy.passwordFloor),
     sessions: new Sessions({ store, clock, log, policy: policy.sessions }),
     store,

@@ -8,6 +8,7 @@
  * Every call may fail with `unavailable` where the database cannot be reached or does not answer in time.
  */
 import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
+import type { ItemReads, ItemWrites } from "./items.ts";
 import type { LockoutState } from "./lockout.ts";
 import type { RefreshToken, Session, SessionKind } from "./sessions.ts";
 import type { Priority, Todo } from "./todos.ts";
@@ -21,12 +22,14 @@ export interface Store {
 
 export interface Reads {
   accounts(realm: Realm): AccountReads;
+  readonly items: ItemReads;
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
 }
 
 export interface Writes extends Reads {
   accounts(realm: Realm): AccountWrites;
+  readonly items: ItemWrites;
   readonly sessions: SessionWrites;
   readonly todos: TodoWrites;
   readonly loginAttempts: LoginAttemptWrites;

@@ -5,6 +5,7 @@ import type { Reads, Store, Writes } from "../core/store.ts";
 import { accountReads, accountWrites } from "./accounts.ts";
 import { UniqueViolation } from "./database.ts";
 import type { Connection, Database } from "./database.ts";
+import { itemReads, itemWrites } from "./items.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
 import { sessionReads, sessionWrites } from "./sessions.ts";
 import { todoReads, todoWrites } from "./todos.ts";
@@ -20,12 +21,18 @@ export function openStore(database: Database): Store {
 
 function reads(connection: Connection): Reads {
   const accounts = perRealm((realm) => accountReads(connection, realm));
-  return { accounts, sessions: sessionReads(connection), todos: todoReads(connection) };
+  return {
+    accounts,
+    items: itemReads(connection),
+    sessions: sessionReads(connection),
+    todos: todoReads(connection),
+  };
 }
 
 function writes(connection: Connection): Writes {
   return {
     accounts: (realm) => accountWrites(connection, realm),
+    items: itemWrites(connection),
     sessions: sessionWrites(connection),
     todos: todoWrites(connection),
     loginAttempts: loginAttemptWrites(connection),

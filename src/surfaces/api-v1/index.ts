@@ -4,6 +4,7 @@ import { under } from "../../http/surface.ts";
 import type { Surface } from "../../http/surface.ts";
 import { authRoutes } from "./auth.ts";
 import { apiV1Dialect } from "./dialect.ts";
+import { itemRoutes } from "./items.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { todoRoutes } from "./todos.ts";
 import { userRoutes } from "./users.ts";
@@ -21,6 +22,7 @@ export function apiV1(core: Core, cookies: CookiePolicy): Surface {
       ...sessionRoutes(core),
       ...authRoutes(core),
       ...todoRoutes(core),
+      ...itemRoutes(core),
     ]),
   };
 }
