@@ -6,16 +6,21 @@ import { MINUTE_MS, SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import { createCore } from "./core/core.ts";
 import type { Core, CorePolicy } from "./core/core.ts";
-import { hmacKey, Keyring } from "./core/keyring.ts";
+import { hmacKey } from "./core/keyring.ts";
 import type { Algorithm } from "./core/keyring.ts";
 import type { Log } from "./core/log.ts";
 import { createHasher } from "./core/passwords.ts";
 import { MemoryRateLimitStore } from "./core/rate-limit.ts";
 import type { HttpServer } from "./http/server.ts";
+import { KeyFolder } from "./key-files.ts";
+import { LiveKeys } from "./live-keys.ts";
 import type { Database } from "./storage/database.ts";
 import { migrateUp, parseMigrations } from "./storage/migrations.ts";
 import { openDatabase } from "./storage/open.ts";
 import { openStore } from "./storage/store.ts";
+
+/** The one surface whose tokens are for others to verify as well. */
+const V1_ALGORITHM = "RS256";
 
 /** The whole program, put together from one Config: what `latchkey serve` runs, and what the tests do. */
 export interface Program {
@@ -29,13 +34,15 @@ export interface Program {
   close(): Promise<void>;
 }
 
+/** Fails with `KeysRefused` where the key files cannot be used. */
 export function assemble(config: Config, parts: { clock: Clock; log: Log; secret: string }): Program {
   const { clock, log, secret } = parts;
+  const keys = openKeys(config, secret, log);
   const database = openDatabase(config.database, log);
   const core = createCore({
     store: openStore(database),
     hasher: createHasher({ concurrency: config.hashConcurrency, maxQueued: config.hashQueue, clock, log }),
-    keyring: new Keyring([hmacKey(secret, "HS256")]),
+    keyring: keys.keyring,
     clock,
     log,
     secret,
@@ -60,13 +67,25 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
         const applied = await migrateUp(database, parseMigrations(migrationFiles), clock);
         for (const { version, name } of applied) log.info("migration.applied", { version, name });
       }
+      keys.start();
       isStarted = true;
     },
     announceStop() {
       isStopping = true;
     },
-    close: () => database.close(),
+    close() {
+      keys.stop();
+      return database.close();
+    },
   };
+}
+
+/** In production the operator makes the keys, so that a lost volume is noticed rather than papered over. */
+function openKeys(config: Config, secret: string, log: Log): LiveKeys {
+  const folder = new KeyFolder(config.keysDir);
+  const signsWith = config.jwtAlgorithm ?? V1_ALGORITHM;
+  if (!config.isProduction) folder.makeMissing(signsWith === "HS256" ? V1_ALGORITHM : signsWith);
+  return new LiveKeys({ folder, secretKeys: [hmacKey(secret, "HS256")], signsWith, log });
 }
 
 function corePolicy(config: Config): CorePolicy {
@@ -96,6 +115,6 @@ function accessTokenProfiles(config: Config): Readonly<Record<ProfileName, Profi
     cookie: profile("HS256", 30, "email"),
     token: profile("HS256", 30, "username"),
     root: profile("HS256", 60, "username"),
-    v1: profile("RS256", 24 * 60, "id"),
+    v1: profile(V1_ALGORITHM, 24 * 60, "id"),
   };
 }

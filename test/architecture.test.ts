@@ -16,6 +16,8 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["config.ts", ["config/"]],
   ["config/", ["config/", "type core/"]],
   ["log.ts", ["core/"]],
+  ["key-files.ts", ["core/"]],
+  ["live-keys.ts", ["core/", "key-files.ts"]],
   ["version.ts", ["../package.json"]],
   ["program.ts", EVERYTHING],
   ["main.ts", EVERYTHING],

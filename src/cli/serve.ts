@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import { SECOND_MS, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
+import { KeysRefused } from "../key-files.ts";
 import { createLog, standardOutputWriter } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
@@ -126,6 +127,10 @@ function secretOf({ secretKey, database }: Config): string {
 }
 
 function explainFailure(error: unknown, terminal: Terminal): number {
+  if (error instanceof KeysRefused) {
+    terminal.err(`latchkey: ${error.message}`);
+    return exitCodes.config;
+  }
   if (error instanceof MigrationRefused) {
     terminal.err(`latchkey: ${error.message}`);
     return exitCodes.failure;

@@ -26,7 +26,7 @@ export interface Config {
   readonly secretKey: string | null;
   readonly keysDir: string;
   /** Null: each surface signs with its own. */
-  readonly jwtAlgorithm: "HS256" | "RS256" | null;
+  readonly jwtAlgorithm: "HS256" | "RS256" | "ES256" | "EdDSA" | null;
   /** Null: each surface has its own. */
   readonly accessTokenExpireMinutes: number | null;
   readonly refreshTokenExpireDays: number;

@@ -200,13 +200,21 @@ export const settings = {
   keysDir: setting("KEYS_DIR", {
     kind: kinds.folder,
     default: () => "keys",
-    about: "The folder of the RSA keys: private_key.pem, public_key.pem, and older public keys",
+    about:
+      "The folder of private_key.pem, public_key.pem and older public keys; required in production, else made",
   }),
   jwtAlgorithm: setting("JWT_ALGORITHM", {
     aliases: ["ALGORITHM"],
-    kind: optional(kinds.oneOf("an algorithm", "HS256 or RS256", { hs256: "HS256", rs256: "RS256" })),
+    kind: optional(
+      kinds.oneOf("an algorithm", "HS256, RS256, ES256 or EdDSA", {
+        hs256: "HS256",
+        rs256: "RS256",
+        es256: "ES256",
+        eddsa: "EdDSA",
+      }),
+    ),
     default: notSet,
-    about: "HS256 or RS256 on every surface; without it RS256 on /v1 and HS256 elsewhere",
+    about: "HS256, RS256, ES256 or EdDSA on every surface; without it RS256 on /v1 and HS256 elsewhere",
   }),
   accessTokenExpireMinutes: setting("ACCESS_TOKEN_EXPIRE_MINUTES", {
     kind: optional(kinds.integer(1, 525_600)),

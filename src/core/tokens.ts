@@ -74,6 +74,8 @@ export class Tokens {
   readonly #cachedTokens: number;
   /** Claims whose signature has been checked, by the token's whole text; in order of first sight. */
   readonly #verified = new Map<string, AccessClaims>();
+  /** The keyring's generation that they were checked by. */
+  #checkedBy = 0;
 
   constructor(keyring: Keyring, clock: Clock, cachedTokens: number = CACHED_TOKENS) {
     this.#keyring = keyring;
@@ -115,6 +117,7 @@ export class Tokens {
     if (token.length > TOKEN_MAX_CHARS) throw new TokenRefused("too_long");
     const nowMs = this.#clock.nowMs();
 
+    if (this.#checkedBy !== this.#keyring.generation) this.#forgetAll();
     const known = this.#verified.get(token);
     const claims = known ?? readSigned(token, this.#keyring);
     if (nowMs >= claims.exp * 1_000) {
@@ -127,6 +130,12 @@ export class Tokens {
     const validFrom = Math.max(claims.iat * 1_000 - CLOCK_LEEWAY_MS, (claims.nbf ?? 0) * 1_000);
     if (nowMs < validFrom) throw new TokenRefused("not_yet_valid");
     return claims;
+  }
+
+  /** A key that is gone takes what it verified with it. */
+  #forgetAll(): void {
+    this.#verified.clear();
+    this.#checkedBy = this.#keyring.generation;
   }
 
   /** A hit leaves the order alone, because moving an entry costs more than the signature that is saved. */

@@ -238,8 +238,10 @@ const TABLE: readonly Cases[] = [
     good: [
       ["HS256", "HS256"],
       ["rs256", "RS256"],
+      ["ES256", "ES256"],
+      ["EdDSA", "EdDSA"],
     ],
-    bad: ["none", "HS512", "ES256"],
+    bad: ["none", "HS512", "RS512", "ES384"],
   },
   {
     setting: "LOG_LEVEL",

@@ -8,6 +8,7 @@ import { createLog } from "../../src/log.ts";
 import { assemble } from "../../src/program.ts";
 import type { Program } from "../../src/program.ts";
 import { TestClient } from "./client.ts";
+import { sharedKeys } from "./keys.ts";
 import { hasPostgres, temporaryPostgres } from "./postgres.ts";
 
 export const TEST_SECRET = "a-secret-for-tests-alone-Zk3v9Qm-7Yt1RwXc5Hs8";
@@ -77,7 +78,12 @@ function starter(databaseUrl: string, running: Running = new Running()): Start {
   let clients = 0;
   return async (settings = {}) => {
     const loaded = loadConfig({
-      environment: { ENVIRONMENT: "test", DATABASE_URL: databaseUrl, ...settings },
+      environment: {
+        ENVIRONMENT: "test",
+        DATABASE_URL: databaseUrl,
+        KEYS_DIR: settings["KEYS_DIR"] ?? sharedKeys(),
+        ...settings,
+      },
       dotEnv: undefined,
       readFile: (path) => {
         throw new Error(`no file ${path}`);
