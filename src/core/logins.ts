@@ -125,7 +125,7 @@ export class Logins {
         return { refusal: "login_failed" as const };
       }
       const newHash = rehash ? await this.#hasher.hash(password) : null;
-      const settled = await this.#store.write(async (tx) => {
+      const settling = this.#store.write(async (tx) => {
         const nowMs = this.#clock.nowMs();
         const after = succeeded(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
         await tx.loginAttempts.save(realm, subject, after.state);
@@ -133,6 +133,8 @@ export class Logins {
         if (newHash !== null) await tx.accounts(realm).replaceHash(account.id, account.passwordHash, newHash);
         return { outcome: await settle(tx) };
       });
+      // What the right password was for failed (a name is taken, say): that undid the write, and was no guess.
+      const settled = await settling.catch((error: unknown) => this.#takeBack(attempt, error));
       if ("outcome" in settled) return settled.outcome;
       throw this.#locked(attempt, settled.retryAfterSeconds);
     });
@@ -157,17 +159,20 @@ export class Logins {
   }
 
   /** An attempt that could not be judged, because too many wait already, is taken back: it was no guess. */
-  async #verify({ realm, subject, account }: Attempt, password: string) {
-    try {
-      return await this.#hasher.verify(password, account?.passwordHash ?? null);
-    } catch (error) {
-      await this.#store.write(async (tx) => {
-        const nowMs = this.#clock.nowMs();
-        const state = released(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
-        await tx.loginAttempts.save(realm, subject, state);
-      });
-      throw error;
-    }
+  #verify(attempt: Attempt, password: string) {
+    return this.#hasher
+      .verify(password, attempt.account?.passwordHash ?? null)
+      .catch((error: unknown) => this.#takeBack(attempt, error));
+  }
+
+  /** Gives the reservation back, so that it does not count as a guess that nobody settled. */
+  async #takeBack({ realm, subject }: Attempt, error: unknown): Promise<never> {
+    await this.#store.write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const state = released(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
+      await tx.loginAttempts.save(realm, subject, state);
+    });
+    throw error;
   }
 
   async #noteFailure({ realm, subject, account, by }: Attempt): Promise<void> {
