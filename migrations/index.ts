@@ -9,8 +9,16 @@ import text6 from "./0004_login_attempts.down.sql" with { type: "text" };
 import text7 from "./0004_login_attempts.up.sql" with { type: "text" };
 import text8 from "./0005_admins.down.sql" with { type: "text" };
 import text9 from "./0005_admins.up.sql" with { type: "text" };
-import text10 from "./0006_items.down.sql" with { type: "text" };
-import text11 from "./0006_items.up.sql" with { type: "text" };
+import text10 from "./0006_versions.down.sql" with { type: "text" };
+import text11 from "./0006_versions.up.sql" with { type: "text" };
+import text12 from "./0007_lists.down.sql" with { type: "text" };
+import text13 from "./0007_lists.up.sql" with { type: "text" };
+import text14 from "./0008_title_order.down.postgres.sql" with { type: "text" };
+import text15 from "./0008_title_order.down.sql" with { type: "text" };
+import text16 from "./0008_title_order.up.postgres.sql" with { type: "text" };
+import text17 from "./0008_title_order.up.sql" with { type: "text" };
+import text18 from "./0009_items.down.sql" with { type: "text" };
+import text19 from "./0009_items.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -23,6 +31,14 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0004_login_attempts.up.sql": text7,
   "0005_admins.down.sql": text8,
   "0005_admins.up.sql": text9,
-  "0006_items.down.sql": text10,
-  "0006_items.up.sql": text11,
+  "0006_versions.down.sql": text10,
+  "0006_versions.up.sql": text11,
+  "0007_lists.down.sql": text12,
+  "0007_lists.up.sql": text13,
+  "0008_title_order.down.postgres.sql": text14,
+  "0008_title_order.down.sql": text15,
+  "0008_title_order.up.postgres.sql": text16,
+  "0008_title_order.up.sql": text17,
+  "0009_items.down.sql": text18,
+  "0009_items.up.sql": text19,
 };

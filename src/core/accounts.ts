@@ -5,8 +5,11 @@ import type { Clock } from "./clock.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { Logins } from "./logins.ts";
+import type { Listing } from "./pages.ts";
 import type { Hasher } from "./passwords.ts";
-import type { Store, Writes } from "./store.ts";
+import type { AccountReads, Store, Writes } from "./store.ts";
+import { requireVersion, rowGone } from "./versions.ts";
+import type { ExpectedVersion } from "./versions.ts";
 
 /** Users and administrators are two realms over one implementation: nothing crosses from one to the other. */
 export type Realm = "user" | "admin";
@@ -31,6 +34,8 @@ export interface Account {
   readonly updatedAtMs: number | null;
   /** A deleted account keeps its row, so that its e-mail, username and phone stay taken. */
   readonly deletedAtMs: number | null;
+  /** Grows with every change that can be seen. */
+  readonly version: number;
 }
 
 export interface Registration {
@@ -39,6 +44,9 @@ export interface Registration {
   readonly username?: string | null;
   readonly name?: string | null;
   readonly phone?: string | null;
+  /** For an administrator who makes an account for someone; a user and active where absent. */
+  readonly role?: Role;
+  readonly isActive?: boolean;
 }
 
 /** What is absent stays as it is; null clears what may be empty. */
@@ -86,6 +94,8 @@ export class Accounts {
         usernameKey: username === null ? null : usernameKey(username),
         name: registration.name ?? null,
         passwordHash,
+        ...(registration.role === undefined ? {} : { role: registration.role }),
+        ...(registration.isActive === undefined ? {} : { isActive: registration.isActive }),
         createdAtMs: this.#clock.nowMs(),
       }),
     );
@@ -108,17 +118,30 @@ export class Accounts {
     return account;
   }
 
+  /** The live ones, to be read in pages. */
+  listing(realm: Realm, descending: boolean): Listing<Account, "created_at"> {
+    const accounts = this.#store.read.accounts(realm);
+    return {
+      scope: ["accounts", realm],
+      order: { key: "created_at", descending },
+      rows: (slice) => accounts.liveSlice(slice),
+      count: () => accounts.liveCount(),
+      position: ({ id, createdAtMs }) => ({ value: createdAtMs, id }),
+    };
+  }
+
   /**
    * Changes an account, all of it or nothing. A new password ends the account's sessions and every access token.
    *
-   * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, and, for a password, with
-   * `wrong_current_password` or `locked`.
+   * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, with `precondition_failed`,
+   * and, for a password, with `wrong_current_password` or `locked`.
    */
   async update(
     account: Account,
     change: AccountChange,
     password: PasswordChange | null,
     by: Actor,
+    expected: ExpectedVersion = "any",
   ): Promise<Account> {
     const { realm, id } = account;
     const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
@@ -129,12 +152,16 @@ export class Accounts {
         ...given,
         ...(given.username === undefined ? {} : { usernameKey: usernameKey(given.username) }),
       };
-      const updated = await tx.accounts(realm).update(id, row, nowMs);
-      if (updated === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+      const accounts = tx.accounts(realm);
+      const current = await live(accounts, account);
+      const atVersion = requireVersion(expected, realm, current);
+      if (Object.keys(change).length === 0 && passwordHash === undefined) return current;
+      const updated = await accounts.update(id, row, nowMs, atVersion);
+      if (updated === null) throw rowGone(atVersion, realm, id);
       if (passwordHash === undefined) return updated;
-      await tx.accounts(realm).setPassword(id, passwordHash, nowMs);
+      const reset = await accounts.setPassword(id, passwordHash, nowMs);
       await endCredentials(tx, updated, nowMs);
-      return updated;
+      return reset ?? updated;
     };
     const entitlement = password?.entitlement ?? "administrator";
     const changing =
@@ -148,11 +175,14 @@ export class Accounts {
   }
 
   /** The row stays, so that nobody else gets the names; its sessions and tokens end for good. */
-  async delete({ realm, id }: Account, by: Actor): Promise<void> {
+  async delete(account: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<void> {
+    const { realm, id } = account;
     await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
-      const deleted = await tx.accounts(realm).delete(id, nowMs);
-      if (deleted === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+      const accounts = tx.accounts(realm);
+      const atVersion = requireVersion(expected, realm, await live(accounts, account));
+      const deleted = await accounts.delete(id, nowMs, atVersion);
+      if (deleted === null) throw rowGone(atVersion, realm, id);
       await endCredentials(tx, deleted, nowMs);
     });
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
@@ -165,6 +195,12 @@ export class Accounts {
     this.#log.info("account.restored", { realm, account: id, ...logged(by) });
     return restored;
   }
+}
+
+async function live(accounts: AccountReads, { realm, id }: Account): Promise<Account> {
+  const account = await accounts.byId(id);
+  if (account === null || account.deletedAtMs !== null) throw rowGone(undefined, realm, id);
+  return account;
 }
 
 /** Ends what stands for a password without being it: the open sessions, and with them their access tokens. */

@@ -10,6 +10,7 @@
 import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
 import type { ItemReads, ItemWrites } from "./items.ts";
 import type { LockoutState } from "./lockout.ts";
+import type { Slice } from "./pages.ts";
 import type { RefreshToken, Session, SessionKind } from "./sessions.ts";
 import type { Priority, Todo } from "./todos.ts";
 
@@ -44,19 +45,33 @@ export interface AccountReads {
   byLoginName(name: string): Promise<Account | null>;
   /** What the guard of a request needs, in one read: the account, and whether the token's session is still open. */
   byToken(id: number, sessionId: number | null): Promise<{ account: Account; sessionOpen: boolean } | null>;
+  /** Those that are not deleted. */
+  liveSlice(slice: Slice<"created_at">): Promise<readonly Account[]>;
+  liveCount(): Promise<number>;
 }
 
 export interface AccountWrites extends AccountReads {
   /** Fails with `conflict` on `email`, `username` or `phone`. */
   insert(account: NewAccount): Promise<Account>;
-  /** A live account; null where there is none. Fails with `conflict` on `email`, `username` or `phone`. */
-  update(id: number, change: AccountRowChange, nowMs: number): Promise<Account | null>;
-  /** Null where there is none, or it is deleted already. Every access token made before is void. */
-  delete(id: number, nowMs: number): Promise<Account | null>;
+  /**
+   * A live account, of the given version if there is one; null where there is none. Fails with `conflict` on
+   * `email`, `username` or `phone`.
+   */
+  update(
+    id: number,
+    change: AccountRowChange,
+    nowMs: number,
+    atVersion?: number | undefined,
+  ): Promise<Account | null>;
+  /**
+   * Null where there is none, or it is deleted already, or not of the given version. Every access token made
+   * before is void.
+   */
+  delete(id: number, nowMs: number, atVersion?: number | undefined): Promise<Account | null>;
   /** Null where there is none that is deleted. */
   restore(id: number, nowMs: number): Promise<Account | null>;
-  /** A new password: every access token made before it is void. */
-  setPassword(id: number, passwordHash: string, nowMs: number): Promise<void>;
+  /** A new password: every access token made before it is void. Null where there is no such account. */
+  setPassword(id: number, passwordHash: string, nowMs: number): Promise<Account | null>;
   /** The same password under current parameters, unless it was changed meanwhile. No token is touched. */
   replaceHash(id: number, oldHash: string, newHash: string): Promise<void>;
 }
@@ -73,6 +88,7 @@ export interface NewAccount {
   readonly phone: string | null;
   readonly passwordHash: string;
   readonly role?: Role;
+  readonly isActive?: boolean;
   readonly createdAtMs: number;
 }
 
@@ -119,6 +135,19 @@ export interface TodoReads {
   byId(id: number): Promise<Todo | null>;
   /** One account's, oldest first. */
   ofAccount(accountId: number, filter: TodoFilter): Promise<readonly Todo[]>;
+  /** One account's, a page of them. Titles are in the order of their bytes, on both engines. */
+  slice(accountId: number, selection: TodoSelection, slice: Slice<TodoSort>): Promise<readonly Todo[]>;
+  count(accountId: number, selection: TodoSelection): Promise<number>;
+}
+
+export type TodoSort = "created_at" | "updated_at" | "priority" | "title";
+
+/** What is null is left open. */
+export interface TodoSelection {
+  readonly completed: boolean | null;
+  readonly priority: Priority | null;
+  /** As `searchKey` makes them: each must stand somewhere in the title or the description. */
+  readonly words: readonly string[];
 }
 
 export interface TodoFilter {
@@ -129,10 +158,10 @@ export interface TodoFilter {
 
 export interface TodoWrites extends TodoReads {
   insert(todo: NewTodo): Promise<Todo>;
-  /** Null where there is none. */
-  update(id: number, change: TodoChange, nowMs: number): Promise<Todo | null>;
-  /** Answers whether there was one. */
-  delete(id: number): Promise<boolean>;
+  /** Null where there is none, or none of the given version. */
+  update(id: number, change: TodoChange, nowMs: number, atVersion?: number | undefined): Promise<Todo | null>;
+  /** Answers whether there was one, of the given version if there is one given. */
+  delete(id: number, atVersion?: number | undefined): Promise<boolean>;
 }
 
 export interface NewTodo {

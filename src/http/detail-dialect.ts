@@ -1,4 +1,5 @@
 import type { Noun } from "../core/fault.ts";
+import { say } from "./dialect.ts";
 import type { Phrases } from "./dialect.ts";
 
 /**
@@ -50,6 +51,9 @@ export const detailPhrases: Phrases = {
     detail(404, noun === "user" ? `User with id ${id} not found` : `${title(noun)} not found`),
   conflict: ({ noun, field, value }) =>
     detail(409, `${title(noun)} with ${field} ${value ?? "given"} already exists`),
+  precondition_failed: ({ noun }) =>
+    detail(412, `${title(noun)} has changed since it was read: read it again`),
+  operation_failed: ({ failure }) => say(detailPhrases, failure),
 
   rate_limited: () => detail(429, "Too many requests. Try again later."),
   overloaded: () => detail(503, "The server is busy. Try again in a moment."),

@@ -4,12 +4,13 @@ import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "
 import { assignments } from "./assignments.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
+import { readSlice } from "./slices.ts";
 
 /** The realms are two tables of one shape. The name comes from this list alone, never from a request. */
 const TABLE: Readonly<Record<Realm, string>> = { user: "users", admin: "admins" };
 
 const COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.password_hash, a.role, a.is_active,
-  a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms`;
+  a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms, a.version`;
 
 /** The same without the alias, as `RETURNING` wants them. */
 const OWN_COLUMNS = COLUMNS.replaceAll("a.", "");
@@ -55,6 +56,24 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
         ? null
         : { account: account(realm, row), sessionOpen: boolean(row, "session_open") };
     },
+
+    async liveSlice(slice) {
+      const selection = {
+        columns: COLUMNS,
+        from: `${table} a`,
+        where: "deleted_at_ms IS NULL",
+        values: [],
+        sortedBy: { created_at: "created_at_ms" },
+      };
+      return (await readSlice(connection, selection, slice)).map((row) => account(realm, row));
+    },
+
+    async liveCount() {
+      const row = await connection.first(
+        `SELECT COUNT(*) AS total FROM ${table} WHERE deleted_at_ms IS NULL`,
+      );
+      return row === null ? 0 : integer(row, "total");
+    },
   };
 }
 
@@ -62,7 +81,7 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
   const table = TABLE[realm];
   const changed = async (assignments: string, condition: string, values: readonly SqlValue[]) => {
     const row = await connection.first(
-      `UPDATE ${table} SET ${assignments} WHERE ${condition} RETURNING ${OWN_COLUMNS}`,
+      `UPDATE ${table} SET version = version + 1, ${assignments} WHERE ${condition} RETURNING ${OWN_COLUMNS}`,
       values,
     );
     return row === null ? null : account(realm, row);
@@ -71,18 +90,26 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
   return {
     ...accountReads(connection, realm),
 
-    update(id, change, nowMs) {
+    update(id, change, nowMs, atVersion) {
       const { sql, values } = assignments(change, COLUMN_OF, 3);
       const all = ["updated_at_ms = $2", ...sql].join(", ");
-      return changed(all, "id = $1 AND deleted_at_ms IS NULL", [id, nowMs, ...values]);
+      const guard = versionGuard(atVersion, values.length + 3);
+      return changed(all, `id = $1 AND deleted_at_ms IS NULL${guard.sql}`, [
+        id,
+        nowMs,
+        ...values,
+        ...guard.values,
+      ]);
     },
 
-    delete: (id, nowMs) =>
-      changed(
+    delete(id, nowMs, atVersion) {
+      const guard = versionGuard(atVersion, 3);
+      return changed(
         "deleted_at_ms = $2, credentials_version = credentials_version + 1",
-        "id = $1 AND deleted_at_ms IS NULL",
-        [id, nowMs],
-      ),
+        `id = $1 AND deleted_at_ms IS NULL${guard.sql}`,
+        [id, nowMs, ...guard.values],
+      );
+    },
 
     restore: (id, nowMs) =>
       changed("deleted_at_ms = NULL, updated_at_ms = $2", "id = $1 AND deleted_at_ms IS NOT NULL", [
@@ -93,8 +120,8 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
     async insert(given: NewAccount) {
       const row = await connection.first(
         `INSERT INTO ${table}
-           (email, username, username_key, name, phone, password_hash, role, created_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${OWN_COLUMNS}`,
+           (email, username, username_key, name, phone, password_hash, role, is_active, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${OWN_COLUMNS}`,
         [
           given.email,
           given.username,
@@ -103,6 +130,7 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
           given.phone,
           given.passwordHash,
           given.role ?? realm,
+          given.isActive ?? true,
           given.createdAtMs,
         ],
       );
@@ -110,13 +138,12 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
       return account(realm, row);
     },
 
-    async setPassword(id, passwordHash, nowMs) {
-      await connection.run(
-        `UPDATE ${table} SET password_hash = $2, credentials_version = credentials_version + 1, updated_at_ms = $3
-         WHERE id = $1`,
+    setPassword: (id, passwordHash, nowMs) =>
+      changed(
+        "password_hash = $2, credentials_version = credentials_version + 1, updated_at_ms = $3",
+        "id = $1",
         [id, passwordHash, nowMs],
-      );
-    },
+      ),
 
     async replaceHash(id, oldHash, newHash) {
       await connection.run(`UPDATE ${table} SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, [
@@ -126,6 +153,12 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
       ]);
     },
   };
+}
+
+function versionGuard(atVersion: number | undefined, placeholder: number) {
+  return atVersion === undefined
+    ? { sql: "", values: [] }
+    : { sql: ` AND version = $${placeholder}`, values: [atVersion] };
 }
 
 function account(realm: Realm, row: Row): Account {
@@ -144,6 +177,7 @@ function account(realm: Realm, row: Row): Account {
     createdAtMs: integer(row, "created_at_ms"),
     updatedAtMs: integerOrNull(row, "updated_at_ms"),
     deletedAtMs: integerOrNull(row, "deleted_at_ms"),
+    version: integer(row, "version"),
   };
 }
 

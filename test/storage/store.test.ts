@@ -52,6 +52,7 @@ forEachEngine("the store", (_, open) => {
           role: realm,
           isActive: true,
           credentialsVersion: 1,
+          version: 1,
           updatedAtMs: null,
           deletedAtMs: null,
         });
@@ -98,7 +99,13 @@ forEachEngine("the store", (_, open) => {
       const changed = await store.write((tx) =>
         tx.accounts("user").update(account.id, { name: null, isActive: false }, NOW_MS + 1),
       );
-      expect(changed).toEqual({ ...account, name: null, isActive: false, updatedAtMs: NOW_MS + 1 });
+      expect(changed).toEqual({
+        ...account,
+        name: null,
+        isActive: false,
+        version: 2,
+        updatedAtMs: NOW_MS + 1,
+      });
       expect(
         await store.write((tx) => tx.accounts("user").update(999_999, { name: "x" }, NOW_MS)),
       ).toBeNull();
