@@ -9,6 +9,7 @@ import type { HttpServer } from "./http/server.ts";
 import { apiV1 } from "./surfaces/api-v1/index.ts";
 import { operations, operationsDialect } from "./surfaces/operations/index.ts";
 import type { Health } from "./surfaces/operations/health.ts";
+import { root } from "./surfaces/root/index.ts";
 
 /** The map of everything the server answers. */
 export function createApp(parts: {
@@ -20,7 +21,7 @@ export function createApp(parts: {
 }): HttpServer {
   const { core, config, health, limits, log } = parts;
   return createServer({
-    surfaces: [apiV1(core, config.cookie), operations(health)],
+    surfaces: [apiV1(core, config.cookie), root(core, config), operations(health)],
     fallback: operationsDialect,
     services: {
       authentication: core.authentication,

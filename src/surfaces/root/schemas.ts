@@ -1,0 +1,35 @@
+import { nullable, password, t, text } from "../../http/schema.ts";
+import { Success } from "./envelope.ts";
+
+const id = (example = 1) => t.Integer({ minimum: 1, example });
+const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00.000Z" });
+
+export const Login = t.Object({
+  username: text({ description: "The username or the e-mail address" }),
+  password: password(),
+});
+
+export const AccessToken = t.Object({
+  access_token: t.String(),
+  token_type: t.Literal("bearer"),
+  expires_in: t.Integer({ description: "Seconds", example: 3_600 }),
+});
+
+/** OAuth2 clients look for the token at the top, the clients of this API inside `data`. */
+export const LoggedIn = t.Object({
+  ...Success(AccessToken).properties,
+  access_token: t.String(),
+  token_type: t.Literal("bearer"),
+});
+
+export const AccountView = t.Object({
+  id: id(),
+  username: nullable(t.String()),
+  name: nullable(t.String()),
+  email: t.String({ format: "email" }),
+  phone: nullable(t.String({ example: "+4915112345678" })),
+  avatar: nullable(t.String({ description: "The file's name" })),
+  avatar_url: nullable(t.String({ description: "Absolute where PUBLIC_URL is set, else a path" })),
+  is_active: t.Boolean(),
+  created_at: time(),
+});

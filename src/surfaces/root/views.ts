@@ -1,0 +1,21 @@
+import type { Account } from "../../core/accounts.ts";
+import type { Static } from "../../http/schema.ts";
+import { instant } from "../../http/time.ts";
+import type { AccountView } from "./schemas.ts";
+
+export type ViewAccount = (account: Account) => Static<typeof AccountView>;
+
+/** `publicUrl` makes links absolute; without it they are paths. */
+export function accountViews(publicUrl: string | null): ViewAccount {
+  return (account) => ({
+    id: account.id,
+    username: account.username,
+    name: account.name,
+    email: account.email,
+    phone: account.phone,
+    avatar: account.avatar,
+    avatar_url: account.avatar === null ? null : `${publicUrl ?? ""}/uploads/${account.avatar}`,
+    is_active: account.isActive,
+    created_at: instant(account.createdAtMs),
+  });
+}
