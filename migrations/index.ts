@@ -19,6 +19,8 @@ import text16 from "./0008_title_order.up.postgres.sql" with { type: "text" };
 import text17 from "./0008_title_order.up.sql" with { type: "text" };
 import text18 from "./0009_items.down.sql" with { type: "text" };
 import text19 from "./0009_items.up.sql" with { type: "text" };
+import text20 from "./0010_personal_tokens.down.sql" with { type: "text" };
+import text21 from "./0010_personal_tokens.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -41,4 +43,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0008_title_order.up.sql": text17,
   "0009_items.down.sql": text18,
   "0009_items.up.sql": text19,
+  "0010_personal_tokens.down.sql": text20,
+  "0010_personal_tokens.up.sql": text21,
 };

@@ -160,7 +160,7 @@ export class Accounts {
       if (updated === null) throw rowGone(atVersion, realm, id);
       if (passwordHash === undefined) return updated;
       const reset = await accounts.setPassword(id, passwordHash, nowMs);
-      await endCredentials(tx, updated, nowMs);
+      await endSessions(tx, updated, nowMs);
       return reset ?? updated;
     };
     const entitlement = password?.entitlement ?? "administrator";
@@ -183,7 +183,8 @@ export class Accounts {
       const atVersion = requireVersion(expected, realm, await live(accounts, account));
       const deleted = await accounts.delete(id, nowMs, atVersion);
       if (deleted === null) throw rowGone(atVersion, realm, id);
-      await endCredentials(tx, deleted, nowMs);
+      await endSessions(tx, deleted, nowMs);
+      await tx.personalTokens.deleteAll(realm, id);
     });
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
   }
@@ -203,8 +204,8 @@ async function live(accounts: AccountReads, { realm, id }: Account): Promise<Acc
   return account;
 }
 
-/** Ends what stands for a password without being it: the open sessions, and with them their access tokens. */
-async function endCredentials(tx: Writes, { realm, id }: Account, nowMs: number): Promise<void> {
+/** Personal tokens live on: they are credentials of their own, and stand for no password. */
+async function endSessions(tx: Writes, { realm, id }: Account, nowMs: number): Promise<void> {
   if (realm === "user") await tx.sessions.endAll(id, nowMs, null);
 }
 

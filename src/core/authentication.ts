@@ -1,6 +1,9 @@
-import type { Realm } from "./accounts.ts";
+import type { Account, Realm } from "./accounts.ts";
 import type { Caller } from "./caller.ts";
+import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { looksPersonal, personalTokenHash, personalTokenProblem } from "./personal-token-text.ts";
+import type { TokenUses } from "./personal-tokens.ts";
 import type { Store } from "./store.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -8,10 +11,14 @@ import type { Tokens } from "./tokens.ts";
 export class Authentication {
   readonly #store: Store;
   readonly #tokens: Tokens;
+  readonly #uses: TokenUses;
+  readonly #clock: Clock;
 
-  constructor(parts: { store: Store; tokens: Tokens }) {
+  constructor(parts: { store: Store; tokens: Tokens; uses: TokenUses; clock: Clock }) {
     this.#store = parts.store;
     this.#tokens = parts.tokens;
+    this.#uses = parts.uses;
+    this.#clock = parts.clock;
   }
 
   /** The session that a token came from; null for a token that belongs to none, or is none. */
@@ -27,17 +34,38 @@ export class Authentication {
   /** Fails with `unauthenticated` without a token, and with `invalid_token` for one that is not good here and now. */
   async caller(realm: Realm, token: string | null): Promise<Caller> {
     if (token === null) throw Fault.of({ kind: "unauthenticated" });
+    return looksPersonal(token) ? this.#byPersonalToken(realm, token) : this.#byAccessToken(realm, token);
+  }
+
+  async #byAccessToken(realm: Realm, token: string): Promise<Caller> {
     const claims = this.#tokens.verify(token, realm);
     const sessionId = claims.sid ?? null;
     const found = await this.#store.read.accounts(realm).byToken(claims.user_id, sessionId);
     if (found === null) throw refused("account_unknown");
     const { account, sessionOpen } = found;
-    if (account.deletedAtMs !== null) throw refused("account_deleted");
-    if (!account.isActive) throw refused("account_deactivated");
+    refuseUnlessLive(account);
     if (account.credentialsVersion !== claims.ver) throw refused("credentials_changed");
     if (!sessionOpen) throw refused("session_ended");
     return { account, sessionId, scopes: null };
   }
+
+  /** One read for the token and its owner. A token that cannot be one is refused before that. */
+  async #byPersonalToken(realm: Realm, token: string): Promise<Caller> {
+    const problem = personalTokenProblem(token, realm);
+    if (problem !== null) throw refused(problem);
+    const found = await this.#store.read.accounts(realm).byPersonalToken(personalTokenHash(token));
+    if (found === null) throw refused("token_unknown");
+    const { expiresAtMs, scopes } = found.token;
+    if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refused("expired");
+    refuseUnlessLive(found.account);
+    this.#uses.note(found.token);
+    return { account: found.account, sessionId: null, scopes };
+  }
+}
+
+function refuseUnlessLive({ deletedAtMs, isActive }: Account): void {
+  if (deletedAtMs !== null) throw refused("account_deleted");
+  if (!isActive) throw refused("account_deactivated");
 }
 
 function refused(reason: string): Fault {

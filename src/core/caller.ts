@@ -2,7 +2,12 @@ import type { Account, Role } from "./accounts.ts";
 import { Fault } from "./fault.ts";
 
 /** What a personal access token may be narrowed to. Items are kept under the scopes of todos. */
-export type Scope = "todos:read" | "todos:write" | "account:read" | "account:write" | "admin";
+export const SCOPES = ["todos:read", "todos:write", "account:read", "account:write", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export function isScope(word: string): word is Scope {
+  return SCOPES.some((scope) => scope === word);
+}
 
 /** Who a request acts for, once its token has been checked. */
 export interface Caller {

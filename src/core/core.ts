@@ -9,6 +9,7 @@ import type { LockoutPolicy } from "./lockout.ts";
 import type { Log } from "./log.ts";
 import { Logins } from "./logins.ts";
 import { Pages } from "./pages.ts";
+import { PersonalTokens, TokenUses } from "./personal-tokens.ts";
 import { raised } from "./passwords.ts";
 import type { Hasher, PasswordRule } from "./passwords.ts";
 import { Sessions } from "./sessions.ts";
@@ -27,9 +28,11 @@ export interface Core {
   readonly pages: Pages;
   /** A surface's rule for new passwords, with the operator's floor. */
   passwordRule(rule: PasswordRule): PasswordRule;
+  readonly personalTokens: PersonalTokens;
   readonly sessions: Sessions;
   readonly store: Store;
   readonly todos: Todos;
+  readonly tokenUses: TokenUses;
 }
 
 export interface CorePolicy {
@@ -53,17 +56,20 @@ export function createCore(parts: {
   const { store, hasher, keyring, clock, log, secret, policy } = parts;
   const tokens = new Tokens(keyring, clock);
   const pages = new Pages(secret);
+  const tokenUses = new TokenUses({ store, clock });
   const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
   return {
     accounts: new Accounts({ store, hasher, logins, clock, log }),
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
-    authentication: new Authentication({ store, tokens }),
     items: new Items({ store, pages, clock }),
+    authentication: new Authentication({ store, tokens, uses: tokenUses, clock }),
     logins,
     pages,
     passwordRule: (rule) => raised(rule, policy.passwordFloor),
+    personalTokens: new PersonalTokens({ store, uses: tokenUses, clock, log }),
     sessions: new Sessions({ store, clock, log, policy: policy.sessions }),
     store,
     todos: new Todos({ store, clock }),
+    tokenUses,
   };
 }

@@ -11,6 +11,8 @@ import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
 import type { ItemReads, ItemWrites } from "./items.ts";
 import type { LockoutState } from "./lockout.ts";
 import type { Slice } from "./pages.ts";
+import type { Scope } from "./caller.ts";
+import type { PersonalToken } from "./personal-tokens.ts";
 import type { RefreshToken, Session, SessionKind } from "./sessions.ts";
 import type { Priority, Todo } from "./todos.ts";
 
@@ -26,6 +28,7 @@ export interface Reads {
   readonly items: ItemReads;
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
+  readonly personalTokens: PersonalTokenReads;
 }
 
 export interface Writes extends Reads {
@@ -33,6 +36,7 @@ export interface Writes extends Reads {
   readonly items: ItemWrites;
   readonly sessions: SessionWrites;
   readonly todos: TodoWrites;
+  readonly personalTokens: PersonalTokenWrites;
   readonly loginAttempts: LoginAttemptWrites;
 }
 
@@ -48,6 +52,8 @@ export interface AccountReads {
   /** Those that are not deleted. */
   liveSlice(slice: Slice<"created_at">): Promise<readonly Account[]>;
   liveCount(): Promise<number>;
+  /** The token of this hash with its owner, in one read; null where it is unknown, or of the other realm. */
+  byPersonalToken(tokenHash: Uint8Array): Promise<{ account: Account; token: PersonalToken } | null>;
 }
 
 export interface AccountWrites extends AccountReads {
@@ -178,6 +184,36 @@ export interface TodoChange {
   readonly description?: string | null;
   readonly completed?: boolean;
   readonly priority?: Priority;
+}
+
+// Personal access tokens
+
+export interface PersonalTokenReads {
+  /** One account's, newest first; expired ones too, until they are cleaned up. */
+  ofAccount(realm: Realm, accountId: number): Promise<readonly PersonalToken[]>;
+}
+
+export interface PersonalTokenWrites extends PersonalTokenReads {
+  insert(token: NewPersonalToken): Promise<PersonalToken>;
+  /** Null where the account has none of this id. */
+  delete(realm: Realm, accountId: number, id: number): Promise<PersonalToken | null>;
+  /** Answers how many there were. */
+  deleteAll(realm: Realm, accountId: number): Promise<number>;
+  /** Never moves the last use back: another instance may know of a later one. */
+  noteUse(id: number, usedAtMs: number): Promise<void>;
+  /** At most `limit` of those whose time is up; answers how many. */
+  deleteExpired(nowMs: number, limit: number): Promise<number>;
+}
+
+export interface NewPersonalToken {
+  readonly realm: Realm;
+  readonly accountId: number;
+  readonly name: string | null;
+  readonly prefix: string;
+  readonly tokenHash: Uint8Array;
+  readonly scopes: readonly Scope[] | null;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | null;
 }
 
 // Login attempts

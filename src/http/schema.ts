@@ -122,6 +122,8 @@ function problemWith(schema: TSchema, value: unknown): string | null {
       return problemWithInteger(schema, value);
     case "string":
       return problemWithText(schema, value);
+    case "array":
+      return problemWithList(schema, value);
     default:
       throw new Error(`a schema of type ${schema.type} cannot be checked`);
   }
@@ -156,6 +158,22 @@ function problemWithInteger(schema: TSchema, value: unknown): string | null {
     return `Input should be less than or equal to ${schema.maximum}`;
   }
   return null;
+}
+
+/** The first thing that is wrong with any of the items; it says which only by what it should be. */
+function problemWithList(schema: TSchema, value: unknown): string | null {
+  const { items } = schema;
+  if (!isSchema(items)) throw new Error("a list's schema must say what is in it");
+  if (!Array.isArray(value)) return "Input should be a valid list";
+  for (const item of value) {
+    const problem = problemWith(items, item);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function isSchema(value: unknown): value is TSchema {
+  return isRecord(value);
 }
 
 function problemWithText(schema: TSchema, value: unknown): string | null {

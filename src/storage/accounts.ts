@@ -3,6 +3,7 @@ import { normalEmail, usernameKey } from "../core/identity.ts";
 import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
+import { ownerColumn, personalToken, TOKEN_COLUMNS } from "./personal-tokens.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
 
@@ -73,6 +74,15 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
         `SELECT COUNT(*) AS total FROM ${table} WHERE deleted_at_ms IS NULL`,
       );
       return row === null ? 0 : integer(row, "total");
+    },
+
+    async byPersonalToken(tokenHash) {
+      const row = await connection.first(
+        `SELECT ${COLUMNS}, ${TOKEN_COLUMNS} FROM personal_tokens t
+         JOIN ${table} a ON a.id = t.${ownerColumn(realm)} WHERE t.token_hash = $1`,
+        [tokenHash],
+      );
+      return row === null ? null : { account: account(realm, row), token: personalToken(row) };
     },
   };
 }

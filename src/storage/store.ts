@@ -7,6 +7,7 @@ import { UniqueViolation } from "./database.ts";
 import type { Connection, Database } from "./database.ts";
 import { itemReads, itemWrites } from "./items.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
+import { personalTokenReads, personalTokenWrites } from "./personal-tokens.ts";
 import { sessionReads, sessionWrites } from "./sessions.ts";
 import { todoReads, todoWrites } from "./todos.ts";
 
@@ -26,6 +27,7 @@ function reads(connection: Connection): Reads {
     items: itemReads(connection),
     sessions: sessionReads(connection),
     todos: todoReads(connection),
+    personalTokens: personalTokenReads(connection),
   };
 }
 
@@ -35,6 +37,7 @@ function writes(connection: Connection): Writes {
     items: itemWrites(connection),
     sessions: sessionWrites(connection),
     todos: todoWrites(connection),
+    personalTokens: personalTokenWrites(connection),
     loginAttempts: loginAttemptWrites(connection),
   };
 }

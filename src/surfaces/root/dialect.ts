@@ -1,5 +1,6 @@
 import type { ForbiddenReason, Noun } from "../../core/fault.ts";
-import { dialect } from "../../http/dialect.ts";
+import { dialect, say } from "../../http/dialect.ts";
+import type { Phrases } from "../../http/dialect.ts";
 
 type Code =
   | "BAD_REQUEST"
@@ -38,7 +39,7 @@ function failure(code: Code, message: string, details?: readonly object[]) {
 }
 
 /** `{"success": false, "message", "error": {"code", "message", "details"?}}`, as seed 001 fails. */
-export const rootDialect = dialect({
+const phrases: Phrases = {
   malformed: ({ reason }) => failure("BAD_REQUEST", reason),
   invalid: ({ problems }) =>
     failure(
@@ -64,12 +65,16 @@ export const rootDialect = dialect({
 
   not_found: ({ noun }) => failure("NOT_FOUND", `${title(noun)} not found`),
   conflict: ({ noun, field }) => failure("CONFLICT", `${title(noun)} with this ${field} already exists`),
+  precondition_failed: ({ noun }) => failure("CONFLICT", `${title(noun)} has changed since it was read`),
+  operation_failed: (operation) => say(phrases, operation.failure),
 
   rate_limited: () => failure("RATE_LIMITED", "Too many requests. Try again later."),
   overloaded: () => failure("SERVICE_UNAVAILABLE", "The server is busy. Try again in a moment."),
   unavailable: () => failure("SERVICE_UNAVAILABLE", "Service temporarily unavailable"),
   internal: () => failure("INTERNAL_ERROR", "Internal server error"),
-});
+};
+
+export const rootDialect = dialect(phrases);
 
 function whyForbidden(why: ForbiddenReason): string {
   switch (why.rule) {

@@ -4,6 +4,7 @@ import { loginRoutes } from "./auth.ts";
 import { rootDialect } from "./dialect.ts";
 import { profileRoutes } from "./profile.ts";
 import { ADMINS, USERS } from "./realms.ts";
+import { tokenRoutes } from "./tokens.ts";
 import { accountViews } from "./views.ts";
 
 export interface RootOptions {
@@ -18,6 +19,10 @@ export function root(core: Core, options: RootOptions): Surface {
     name: "root",
     prefixes: ["/auth", "/users", "/admin"],
     dialect: rootDialect,
-    routes: [USERS, ADMINS].flatMap((place) => [...loginRoutes(core, place), ...profileRoutes(place, view)]),
+    routes: [USERS, ADMINS].flatMap((place) => [
+      ...loginRoutes(core, place),
+      ...profileRoutes(place, view),
+      ...tokenRoutes(core, place),
+    ]),
   };
 }

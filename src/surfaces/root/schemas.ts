@@ -1,3 +1,5 @@
+import { SCOPES } from "../../core/caller.ts";
+import { TOKEN_MAX_DAYS, TOKEN_NAME_MAX_CHARACTERS } from "../../core/personal-tokens.ts";
 import { nullable, password, t, text } from "../../http/schema.ts";
 import { Success } from "./envelope.ts";
 
@@ -32,4 +34,29 @@ export const AccountView = t.Object({
   avatar_url: nullable(t.String({ description: "Absolute where PUBLIC_URL is set, else a path" })),
   is_active: t.Boolean(),
   created_at: time(),
+});
+
+const scopes = () => t.Array(t.Union(SCOPES.map((scope) => t.Literal(scope))), { example: ["todos:read"] });
+
+export const PersonalTokenInput = t.Object({
+  name: t.Optional(nullable(text({ min: 1, max: TOKEN_NAME_MAX_CHARACTERS, trim: true, example: "backup" }))),
+  expires_in_days: t.Optional(
+    nullable(t.Integer({ minimum: 1, maximum: TOKEN_MAX_DAYS, description: "Never, without it" })),
+  ),
+  scopes: t.Optional(nullable(scopes())),
+});
+
+export const PersonalTokenView = t.Object({
+  id: id(),
+  name: nullable(t.String()),
+  prefix: t.String({ description: "The beginning of the token", example: "lk_u_0a1B2c3D" }),
+  scopes: nullable(scopes()),
+  last_used_at: nullable(time()),
+  expires_at: nullable(time()),
+  created_at: time(),
+});
+
+export const NewPersonalToken = t.Object({
+  ...PersonalTokenView.properties,
+  token: t.String({ description: "Shown this once: keep it now" }),
 });

@@ -1,7 +1,8 @@
 import type { Account } from "../../core/accounts.ts";
+import type { PersonalToken } from "../../core/personal-tokens.ts";
 import type { Static } from "../../http/schema.ts";
-import { instant } from "../../http/time.ts";
-import type { AccountView } from "./schemas.ts";
+import { instant, instantOrNull } from "../../http/time.ts";
+import type { AccountView, PersonalTokenView } from "./schemas.ts";
 
 export type ViewAccount = (account: Account) => Static<typeof AccountView>;
 
@@ -18,4 +19,16 @@ export function accountViews(publicUrl: string | null): ViewAccount {
     is_active: account.isActive,
     created_at: instant(account.createdAtMs),
   });
+}
+
+export function personalTokenView(token: PersonalToken): Static<typeof PersonalTokenView> {
+  return {
+    id: token.id,
+    name: token.name,
+    prefix: token.prefix,
+    scopes: token.scopes === null ? null : [...token.scopes],
+    last_used_at: instantOrNull(token.lastUsedAtMs),
+    expires_at: instantOrNull(token.expiresAtMs),
+    created_at: instant(token.createdAtMs),
+  };
 }
