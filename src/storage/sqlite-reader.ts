@@ -40,7 +40,7 @@ export class SqliteReader implements Connection {
     this.#hasSnapshot = false;
     try {
       // An error may have ended the transaction already.
-      if (this.#handle.inTransaction) this.#handle.run("COMMIT");
+      if (this.#handle.inTransaction) this.#handle.closeSnapshot();
     } catch (error) {
       // Whoever wrote is not to hear of it: their write is kept. A read that cannot go on will say so itself.
       this.#log.error("sqlite_snapshot_failed", {}, error);
@@ -56,7 +56,7 @@ export class SqliteReader implements Connection {
   #reading(): SqliteHandle {
     if (this.#isClosed) throw Fault.of({ kind: "unavailable" }, new Error("database is closed"));
     if (!this.#hasSnapshot) {
-      this.#handle.run("BEGIN");
+      this.#handle.openSnapshot();
       this.#hasSnapshot = true;
       setImmediate(() => this.refresh());
     }
