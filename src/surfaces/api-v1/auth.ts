@@ -26,6 +26,7 @@ import {
   AccountView,
   AuthRegistration,
   NameLogin,
+  Nothing,
   RefreshGrant,
   RevocationForm,
   TokenForm,
@@ -83,7 +84,7 @@ function otherRoutes(core: Core): readonly Route[] {
       summary: "End the session of a token, known or not",
       operation: "revokeToken",
       takes: { body: jsonOrForm(RefreshGrant, RevocationForm) },
-      returns: { 200: null, 204: null },
+      returns: { 200: Nothing, 204: null },
       run: async ({ body }, { actor }) => {
         if ("json" in body) {
           await sessions.revoke("rotating", body.json.refresh_token, actor);
@@ -94,7 +95,7 @@ function otherRoutes(core: Core): readonly Route[] {
         const sessionId = authentication.sessionOf("user", token);
         if (sessionId === null) await sessions.revoke("rotating", token, actor);
         else await sessions.revokeById("rotating", sessionId, actor);
-        return { status: 200 };
+        return ok({});
       },
     }),
 

@@ -55,6 +55,9 @@ export const SessionView = t.Object({
   current: t.Boolean({ description: "Whether this request comes from it" }),
 });
 
+/** Some OAuth2 clients read every answer as JSON, also one that RFC 7009 leaves empty. */
+export const Nothing = t.Object({});
+
 export const Message = t.Object({ message: t.String() });
 
 export const AccountView = t.Object({
