@@ -21,7 +21,11 @@ export function createApp(parts: {
 }): HttpServer {
   const { core, config, health, limits, log } = parts;
   return createServer({
-    surfaces: [apiV1(core, config.cookie), root(core, config), operations(health)],
+    surfaces: [
+      apiV1(core, config.cookie),
+      root(core, config),
+      operations({ health, core, publicUrl: config.publicUrl }),
+    ],
     fallback: operationsDialect,
     services: {
       authentication: core.authentication,

@@ -30,6 +30,7 @@ import type { AsymmetricAlgorithm, Key } from "./core/keyring.ts";
 export const PRIVATE = "private_key.pem";
 export const PUBLIC = "public_key.pem";
 export const NEXT = "next_private_key.pem";
+const KID_PREFIX_CHARACTERS = 16;
 const RSA_BITS = 2048;
 const READABLE_BY_ALL = 0o004;
 
@@ -63,6 +64,12 @@ export class KeyFolder {
 
   /** Every key of the folder, once each, the one that signs first. Fails with `KeysRefused`. */
   read(): readonly KeyFile[] {
+    const files = this.#readAll();
+    const firstOf = new Map(files.toReversed().map((file) => [file.key.kid, file]));
+    return files.filter((file) => firstOf.get(file.key.kid) === file);
+  }
+
+  #readAll(): readonly KeyFile[] {
     const signing = this.#keyFile(PRIVATE, "signs", privateKey);
     if (signing === null) throw this.#missing();
     const next = this.#keyFile(NEXT, "next", (pem) => withoutSigning(privateKey(pem)));
@@ -70,9 +77,7 @@ export class KeyFolder {
       .filter((file) => file !== PRIVATE && file !== NEXT)
       .flatMap((file) => this.#keyFile(file, "verifies", publicKey) ?? []);
     this.#requirePair(signing, others);
-    const files = [signing, ...(next === null ? [] : [next]), ...others];
-    const firstOf = new Map(files.toReversed().map((file) => [file.key.kid, file]));
-    return files.filter((file) => firstOf.get(file.key.kid) === file);
+    return [signing, ...(next === null ? [] : [next]), ...others];
   }
 
   /** Changes whenever a file of the folder does; cheap enough to ask for often. */
@@ -93,14 +98,72 @@ export class KeyFolder {
       if (half !== null) throw this.#missing();
       this.#place(PRIVATE, makePrivatePem(algorithm), "unless there");
     }
+    if (half === null) this.#writePublicHalf("unless there");
+  }
+
+  #writePublicHalf(how: "unless there" | "instead"): void {
     const pem = this.#read(PRIVATE);
-    if (pem !== null && this.#read(PUBLIC) === null) {
-      this.#place(
-        PUBLIC,
-        this.#understand(PRIVATE, () => publicPem(pem)),
-        "unless there",
+    if (pem === null) throw this.#missing();
+    const text = this.#understand(PRIVATE, () => publicPem(pem));
+    this.#place(PUBLIC, text, how);
+  }
+
+  /** Fails with `KeysRefused` where any of the pair is there already: a lost key cannot be had back. */
+  generate(algorithm: AsymmetricAlgorithm): void {
+    const there = [PRIVATE, PUBLIC].find((file) => this.#read(file) !== null);
+    if (there !== undefined) {
+      throw new KeysRefused(
+        `${join(this.path, there)} is there already and is not overwritten: \`latchkey keys rotate\` makes a new pair and keeps the old one good`,
       );
     }
+    this.makeMissing(algorithm);
+  }
+
+  /** Makes the key that signs after the next rotation, so that it is known everywhere before it is used. */
+  announce(algorithm: AsymmetricAlgorithm): void {
+    this.read();
+    if (this.#read(NEXT) !== null) {
+      throw new KeysRefused(
+        `${join(this.path, NEXT)} is there already: \`latchkey keys rotate\` puts it in use`,
+      );
+    }
+    this.#place(NEXT, makePrivatePem(algorithm), "unless there");
+  }
+
+  /**
+   * Signs with the announced key from now on, or with a new one. The old public half is kept first, and the private
+   * keys change places in one step: wherever this is cut off, there is a key that signs, and the old one verifies.
+   */
+  rotate(algorithm: AsymmetricAlgorithm | null): void {
+    const [old, announced] = this.#readAll().filter(({ use }) => use !== "verifies");
+    const oldPem = this.#read(PRIVATE);
+    if (old === undefined || oldPem === null) throw this.#missing();
+    if (announced !== undefined && algorithm !== null && announced.key.algorithm !== algorithm) {
+      throw new KeysRefused(
+        `${join(this.path, NEXT)} is a key for ${announced.key.algorithm}, not ${algorithm}: retire it, or rotate to what it is for`,
+      );
+    }
+    this.#place(retiredName(old.key.kid), publicPem(oldPem), "instead");
+
+    if (announced === undefined) {
+      this.#place(PRIVATE, makePrivatePem(algorithm ?? fileAlgorithm(old.key)), "instead");
+    } else this.#rename(NEXT, PRIVATE);
+    this.#writePublicHalf("instead");
+  }
+
+  /** Removes a key that verifies, or the announced one: from then on its tokens are void. Answers its files. */
+  retire(kid: string): readonly string[] {
+    const files = this.#readAll();
+    if (files.some(({ key, use }) => use === "signs" && key.kid === kid)) {
+      throw new KeysRefused(`${kid} signs new tokens: \`latchkey keys rotate\` first, and retire it then`);
+    }
+    const doomed = files.filter(({ key }) => key.kid === kid).map(({ file }) => file);
+    if (doomed.length === 0) throw new KeysRefused(`there is no key ${kid} in ${this.path}`);
+    // First the half that a rotation left behind: alone it would not match the private key.
+    if (doomed.includes(PUBLIC)) this.#writePublicHalf("instead");
+    const others = doomed.filter((file) => file !== PUBLIC);
+    for (const file of others) this.#remove(file);
+    return doomed;
   }
 
   /**
@@ -171,6 +234,22 @@ export class KeyFolder {
     });
   }
 
+  #rename(from: string, to: string): void {
+    const path = join(this.path, to);
+    this.#attempt("write", path, () => {
+      renameSync(join(this.path, from), path);
+      syncFolder(this.path);
+    });
+  }
+
+  #remove(file: string): void {
+    const path = join(this.path, file);
+    this.#attempt("write", path, () => {
+      rmSync(path);
+      syncFolder(this.path);
+    });
+  }
+
   #attempt<T>(what: "read" | "write", path: string, act: () => T): T {
     try {
       return act();
@@ -180,6 +259,16 @@ export class KeyFolder {
       throw new KeysRefused(`cannot ${what} ${path} (${code}): see KEYS_DIR`, error);
     }
   }
+}
+
+function retiredName(kid: string): string {
+  return `retired-${kid.slice(0, KID_PREFIX_CHARACTERS)}.pem`;
+}
+
+/** What is kept in files is never an HMAC key. */
+function fileAlgorithm({ algorithm }: Key): AsymmetricAlgorithm {
+  if (algorithm === "RS256" || algorithm === "ES256" || algorithm === "EdDSA") return algorithm;
+  throw new KeysRefused(`no key file can hold a key for ${algorithm}`);
 }
 
 function isPrivate(file: string): boolean {

@@ -34,7 +34,7 @@ export class LiveKeys {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.refresh(), LOOK_EVERY_MS).unref();
+    this.#timer ??= setInterval(() => this.#refreshInBackground(), LOOK_EVERY_MS).unref();
   }
 
   stop(): void {
@@ -45,6 +45,15 @@ export class LiveKeys {
   refresh(): void {
     const keys = this.#look();
     if (keys !== null) this.keyring.replace(keys);
+  }
+
+  /** Nobody waits for a timer: what goes wrong in it must end there. */
+  #refreshInBackground(): void {
+    try {
+      this.refresh();
+    } catch (error) {
+      this.#log.error("keys.look_failed", {}, error);
+    }
   }
 
   /** All keys, where the folder has changed and can be used; else null. */

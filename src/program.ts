@@ -27,6 +27,7 @@ export interface Program {
   readonly core: Core;
   readonly database: Database;
   readonly app: HttpServer;
+  readonly keys: LiveKeys;
   /** Applies the migrations, unless the settings leave that to someone else. */
   start(): Promise<void>;
   /** From now on readiness says no, so that a load balancer sends nothing more. */
@@ -62,6 +63,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     core,
     database,
     app,
+    keys,
     async start() {
       if (config.database.autoMigrate) {
         const applied = await migrateUp(database, parseMigrations(migrationFiles), clock);
@@ -101,6 +103,10 @@ function corePolicy(config: Config): CorePolicy {
     },
     passwordFloor: config.passwordMinLength ?? 0,
     accessTokens: accessTokenProfiles(config),
+    issuer: {
+      ...(config.publicUrl === null ? {} : { issuer: config.publicUrl }),
+      earlierIssuers: config.previousPublicUrls,
+    },
   };
 }
 

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { publicKey } from "../src/core/keyring.ts";
 import { KeyFolder, KeysRefused } from "../src/key-files.ts";
 
 let path = "";
@@ -173,5 +174,66 @@ describe("reading the folder", () => {
     expect(folder.stamp()).not.toBe(before);
     rmSync(at("older.pem"));
     expect(folder.stamp()).toBe(before);
+  });
+});
+
+describe("rotation", () => {
+  beforeEach(() => folder.makeMissing("ES256"));
+  const kids = () => new Map(folder.read().map(({ key, use }) => [use, key.kid]));
+
+  test("the old key verifies from then on, the new one signs, and the pair is a pair", () => {
+    const [old] = folder.read();
+    folder.rotate(null);
+    expect(uses()).toEqual(["private_key.pem signs", `retired-${old?.key.kid.slice(0, 16)}.pem verifies`]);
+    expect(kids().get("verifies")).toBe(old?.key.kid);
+    expect(kids().get("signs")).not.toBe(old?.key.kid);
+    expect(modeOf("private_key.pem")).toBe(0o600);
+    const half = publicKey(readFileSync(at("public_key.pem"), "utf8"));
+    expect(half.kid).toBe(kids().get("signs") ?? "");
+    expect(readdirSync(path).filter((file) => !file.endsWith(".pem"))).toEqual([]);
+  });
+
+  test("the announced key is the one that is rotated to", () => {
+    folder.announce("EdDSA");
+    const announced = kids().get("next");
+    expect(() => folder.announce("EdDSA")).toThrow("there already");
+    expect(() => folder.rotate("ES256")).toThrow("is a key for EdDSA, not ES256");
+    folder.rotate(null);
+    expect(kids().get("signs")).toBe(announced ?? "");
+    expect(kids().has("next")).toBe(false);
+  });
+
+  test("wherever a rotation is cut off, some key signs and the old one verifies; the next rotation mends it", () => {
+    const [old] = folder.read();
+    folder.rotate(null);
+    // As it stands after each step but the last: the old half is kept; the private key is replaced.
+    writeFileSync(at("public_key.pem"), readFileSync(at(`retired-${old?.key.kid.slice(0, 16)}.pem`)));
+    expect(folder.read().map(({ key }) => key.kid)).toContain(old?.key.kid ?? "");
+    expect(kids().get("signs")).not.toBe(old?.key.kid);
+    folder.rotate(null);
+    expect(folder.read()).toHaveLength(3);
+    expect(publicKey(readFileSync(at("public_key.pem"), "utf8")).kid).toBe(kids().get("signs") ?? "");
+  });
+
+  test("a retired key is gone, the half that a cut-off rotation left behind too; the one that signs stays", () => {
+    const [old] = folder.read();
+    const oldKid = old?.key.kid ?? "";
+    folder.rotate(null);
+    writeFileSync(at("public_key.pem"), readFileSync(at(`retired-${oldKid.slice(0, 16)}.pem`)));
+    expect(() => folder.retire(kids().get("signs") ?? "")).toThrow("signs new tokens");
+    expect(() => folder.retire("unheard-of")).toThrow("there is no key unheard-of");
+    folder.retire(oldKid);
+    expect(uses()).toEqual(["private_key.pem signs"]);
+    expect(publicKey(readFileSync(at("public_key.pem"), "utf8")).kid).toBe(kids().get("signs") ?? "");
+  });
+
+  test("generating never overwrites", () => {
+    const before = readFileSync(at("private_key.pem"), "utf8");
+    expect(() => folder.generate("ES256")).toThrow("private_key.pem is there already");
+    rmSync(at("private_key.pem"));
+    expect(() => folder.generate("ES256")).toThrow("public_key.pem is there already");
+    rmSync(at("public_key.pem"));
+    folder.generate("ES256");
+    expect(readFileSync(at("private_key.pem"), "utf8")).not.toBe(before);
   });
 });

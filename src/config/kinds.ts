@@ -232,6 +232,18 @@ export const publicUrl: Kind<string> = {
   show: (value) => value,
 };
 
+export const publicUrls: Kind<readonly string[]> = {
+  noun: "a list of addresses",
+  takes: `a comma list, each ${publicUrl.takes}`,
+  isSecret: false,
+  parse(text) {
+    const listed = text.split(",").map((item) => item.trim());
+    const parsed = listed.filter((item) => item !== "").map((item) => publicUrl.parse(item));
+    return parsed.every((each) => each.ok) ? good(parsed.map(({ value }) => value)) : bad();
+  },
+  show: (value) => value,
+};
+
 export const redisUrl: Kind<string> = {
   noun: "a Redis address",
   takes: "redis://[user:password@]host[:port][/number], or rediss:// for TLS",

@@ -15,6 +15,7 @@ export interface Config {
   /** 0 for any free one. */
   readonly port: number;
   readonly publicUrl: string | null;
+  readonly previousPublicUrls: readonly string[];
   readonly requestTimeoutSeconds: number;
   readonly shutdownTimeoutSeconds: number;
 
@@ -112,6 +113,7 @@ function assemble(reader: SettingReader, known: Known): Config {
     host: read(settings.host),
     port: read(settings.port),
     publicUrl: read(settings.publicUrl),
+    previousPublicUrls: read(settings.previousPublicUrls),
     requestTimeoutSeconds: read(settings.requestTimeoutSeconds),
     shutdownTimeoutSeconds: read(settings.shutdownTimeoutSeconds),
     database: assembleDatabase(reader, known),

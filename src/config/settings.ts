@@ -98,7 +98,12 @@ export const settings = {
   publicUrl: setting("PUBLIC_URL", {
     kind: optional(kinds.publicUrl),
     default: notSet,
-    about: "The address that clients use, for absolute links; links are paths without it",
+    about: "The address that clients use: for absolute links, and as the issuer in tokens",
+  }),
+  previousPublicUrls: setting("PREVIOUS_PUBLIC_URLS", {
+    kind: kinds.publicUrls,
+    default: () => [],
+    about: "Earlier values of PUBLIC_URL, as a comma list: their tokens stay good",
   }),
   requestTimeoutSeconds: setting("REQUEST_TIMEOUT_SECONDS", {
     kind: kinds.integer(1, 3_600),

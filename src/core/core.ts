@@ -4,7 +4,7 @@ import { Accounts } from "./accounts.ts";
 import { Authentication } from "./authentication.ts";
 import type { Clock } from "./clock.ts";
 import { Items } from "./items.ts";
-import type { Keyring } from "./keyring.ts";
+import type { JsonWebKeySet, Keyring } from "./keyring.ts";
 import type { LockoutPolicy } from "./lockout.ts";
 import type { Log } from "./log.ts";
 import { Logins } from "./logins.ts";
@@ -17,6 +17,7 @@ import type { SessionPolicy } from "./sessions.ts";
 import type { Store } from "./store.ts";
 import { Todos } from "./todos.ts";
 import { Tokens } from "./tokens.ts";
+import type { TokensOptions } from "./tokens.ts";
 
 /** All that the product does, put together over its ports; what the surfaces speak about. */
 export interface Core {
@@ -29,6 +30,8 @@ export interface Core {
   /** A surface's rule for new passwords, with the operator's floor. */
   passwordRule(rule: PasswordRule): PasswordRule;
   readonly personalTokens: PersonalTokens;
+  /** What others verify access tokens with. */
+  publicKeys(): JsonWebKeySet;
   readonly sessions: Sessions;
   readonly store: Store;
   readonly todos: Todos;
@@ -41,6 +44,7 @@ export interface CorePolicy {
   /** The least length of a new password, whatever the surface says. */
   readonly passwordFloor: number;
   readonly accessTokens: Readonly<Record<ProfileName, Profile>>;
+  readonly issuer: Pick<TokensOptions, "issuer" | "earlierIssuers">;
 }
 
 export function createCore(parts: {
@@ -54,7 +58,7 @@ export function createCore(parts: {
   policy: CorePolicy;
 }): Core {
   const { store, hasher, keyring, clock, log, secret, policy } = parts;
-  const tokens = new Tokens(keyring, clock);
+  const tokens = new Tokens(keyring, clock, policy.issuer);
   const pages = new Pages(secret);
   const tokenUses = new TokenUses({ store, clock });
   const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
@@ -67,6 +71,7 @@ export function createCore(parts: {
     pages,
     passwordRule: (rule) => raised(rule, policy.passwordFloor),
     personalTokens: new PersonalTokens({ store, uses: tokenUses, clock, log }),
+    publicKeys: () => keyring.publicKeys(),
     sessions: new Sessions({ store, clock, log, policy: policy.sessions }),
     store,
     todos: new Todos({ store, clock }),

@@ -55,11 +55,20 @@ export class TokenRefused extends Error {
   }
 }
 
+/** Who issues tokens where the server knows no address of its own; good whatever its address is now. */
 export const TOKEN_ISSUER = "latchkey";
 export const TOKEN_MAX_CHARS = 4_096;
 const AUDIENCES = { user: "latchkey:user", admin: "latchkey:admin" } as const;
 const CLOCK_LEEWAY_MS = 60_000;
 const CACHED_TOKENS = 8_192;
+
+export interface TokensOptions {
+  readonly cachedTokens?: number;
+  /** What new tokens say who made them: the server's own address, so that others can find its keys by it. */
+  readonly issuer?: string;
+  /** Addresses that the server had before: their tokens are still good. */
+  readonly earlierIssuers?: readonly string[];
+}
 
 /**
  * Access tokens, signed and verified in place: no promise, so that password hashing, which shares its
@@ -72,15 +81,23 @@ export class Tokens {
   readonly #keyring: Keyring;
   readonly #clock: Clock;
   readonly #cachedTokens: number;
+  readonly #issuer: string;
+  readonly #issuers: ReadonlySet<string>;
   /** Claims whose signature has been checked, by the token's whole text; in order of first sight. */
   readonly #verified = new Map<string, AccessClaims>();
   /** The keyring's generation that they were checked by. */
   #checkedBy = 0;
 
-  constructor(keyring: Keyring, clock: Clock, cachedTokens: number = CACHED_TOKENS) {
+  constructor(
+    keyring: Keyring,
+    clock: Clock,
+    { cachedTokens = CACHED_TOKENS, issuer = TOKEN_ISSUER, earlierIssuers = [] }: TokensOptions = {},
+  ) {
     this.#keyring = keyring;
     this.#clock = clock;
     this.#cachedTokens = cachedTokens;
+    this.#issuer = issuer;
+    this.#issuers = new Set([issuer, TOKEN_ISSUER, ...earlierIssuers]);
   }
 
   issue(grant: AccessGrant): string {
@@ -91,7 +108,7 @@ export class Tokens {
       user_id: grant.accountId,
       role: grant.role,
       type: "access",
-      iss: TOKEN_ISSUER,
+      iss: this.#issuer,
       aud: AUDIENCES[grant.realm],
       iat: issuedAt,
       exp: issuedAt + grant.lifetimeSeconds,
@@ -119,7 +136,7 @@ export class Tokens {
 
     if (this.#checkedBy !== this.#keyring.generation) this.#forgetAll();
     const known = this.#verified.get(token);
-    const claims = known ?? readSigned(token, this.#keyring);
+    const claims = known ?? readSigned(token, this.#keyring, this.#issuers);
     if (nowMs >= claims.exp * 1_000) {
       this.#verified.delete(token);
       throw new TokenRefused("expired");
@@ -153,7 +170,7 @@ export function bearerToken(header: string | null): string | null {
 }
 
 /** All that is true of a token whatever the time and the route: its form, its key, its signature, its claims. */
-function readSigned(token: string, keyring: Keyring): AccessClaims {
+function readSigned(token: string, keyring: Keyring, issuers: ReadonlySet<string>): AccessClaims {
   const [header, payload, signature, ...more] = token.split(".", 4);
   if (header === undefined || payload === undefined || signature === undefined || more.length > 0) {
     throw new TokenRefused("malformed");
@@ -161,7 +178,7 @@ function readSigned(token: string, keyring: Keyring): AccessClaims {
   const key = namedKey(decodeJson(header), keyring);
   if (!key.verify(`${header}.${payload}`, decodeSegment(signature))) throw new TokenRefused("bad_signature");
   const claims = decodeJson(payload);
-  if (!isAccessClaims(claims)) throw new TokenRefused("bad_claims");
+  if (!isAccessClaims(claims) || !issuers.has(claims.iss)) throw new TokenRefused("bad_claims");
   return Object.freeze(claims);
 }
 
@@ -182,7 +199,7 @@ function isAccessClaims(claims: object): claims is AccessClaims {
     isIntegerFrom(1, user_id) &&
     isText(role) &&
     type === "access" &&
-    iss === TOKEN_ISSUER &&
+    isText(iss) &&
     isText(aud) &&
     isIntegerFrom(0, iat) &&
     isIntegerFrom(1, exp) &&

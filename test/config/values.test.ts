@@ -184,6 +184,15 @@ const TABLE: readonly Cases[] = [
     bad: ["localhost:6379", "http://h", "redis://", "redis://:p#w@h"],
   },
   {
+    setting: "PREVIOUS_PUBLIC_URLS",
+    of: (config) => config.previousPublicUrls,
+    good: [
+      ["https://a.example", ["https://a.example"]],
+      ["https://a.example/, http://b.example/x,", ["https://a.example", "http://b.example/x"]],
+    ],
+    bad: ["https://a.example, b.example", "https://a.example https://b.example"],
+  },
+  {
     setting: "CORS_ORIGINS",
     of: (config) => config.corsOrigins,
     good: [
