@@ -1,3 +1,4 @@
+import { Overdue } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { UniqueViolation } from "./database.ts";
 
@@ -17,14 +18,6 @@ export class PostgresFailure extends Error {
     this.name = "PostgresFailure";
     this.sqlState = sqlState;
     this.code = error.code;
-  }
-}
-
-/** A wait of ours ran out, whatever the server is doing. */
-export class Overdue extends Error {
-  constructor(what: string, afterMs: number) {
-    super(`${what} took longer than ${afterMs} ms`);
-    this.name = "Overdue";
   }
 }
 

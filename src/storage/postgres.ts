@@ -1,8 +1,9 @@
+import { Overdue, within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
-import { gaveWay, hasStalePlan, Overdue, translated } from "./postgres-errors.ts";
-import { type Answer, PostgresPool, type Session, within } from "./postgres-pool.ts";
+import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
+import { type Answer, PostgresPool, type Session } from "./postgres-pool.ts";
 
 export interface PostgresOptions {
   readonly url: string;

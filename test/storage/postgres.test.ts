@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { type Connection, type Database, UniqueViolation } from "../../src/storage/database.ts";
 import { openPostgres, type PostgresOptions } from "../../src/storage/postgres.ts";
 import { integer } from "../../src/storage/rows.ts";
+import { eventually } from "../support/eventually.ts";
 import { failureOf } from "../support/failure.ts";
 import { isRequired, sayOnce } from "../support/postgres.ts";
 import {
@@ -309,17 +310,4 @@ async function sessions(db: Database): Promise<number> {
     "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE backend_type = 'client backend'",
   );
   return row === null ? 0 : integer(row, "n");
-}
-
-/** Within two seconds, as an operator would see it. */
-async function eventually(attempt: () => Promise<void>): Promise<void> {
-  const giveUpAtMs = performance.now() + 2_000;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (performance.now() > giveUpAtMs) throw error;
-      await Bun.sleep(20);
-    }
-  }
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./ports.ts";
 
 /** A PostgreSQL server of the test's own, to be stopped, frozen and restarted without harm to anybody else's. */
 export interface PostgresCluster {
@@ -107,18 +107,6 @@ async function finished(command: readonly string[]): Promise<void> {
   const child = Bun.spawn([...command], { cwd: "/", stdin: "ignore", stdout: "ignore", stderr: "ignore" });
   const code = await child.exited;
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = address !== null && typeof address === "object" ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function pathFolders(): readonly string[] {
