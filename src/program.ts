@@ -14,6 +14,7 @@ import { MemoryRateLimitStore } from "./core/rate-limit.ts";
 import type { HttpServer } from "./http/server.ts";
 import { KeyFolder } from "./key-files.ts";
 import { LiveKeys } from "./live-keys.ts";
+import { RedisRateLimitStore } from "./redis/rate-limits.ts";
 import type { Database } from "./storage/database.ts";
 import { migrateUp, parseMigrations } from "./storage/migrations.ts";
 import { openDatabase } from "./storage/open.ts";
@@ -50,14 +51,23 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     policy: corePolicy(config),
   });
 
+  const ownLimits = new MemoryRateLimitStore(clock);
+  const sharedLimits =
+    config.redisUrl === null || !config.rateLimits.enabled
+      ? null
+      : new RedisRateLimitStore({ url: config.redisUrl, own: ownLimits, log });
+
   let isStarted = false;
   let isStopping = false;
   const health = {
-    checks: { database: () => database.ping() },
+    checks: {
+      database: () => database.ping(),
+      ...(sharedLimits === null ? {} : { redis: () => sharedLimits.ping() }),
+    },
     isStarted: () => isStarted,
     isStopping: () => isStopping,
   };
-  const app = createApp({ core, config, health, limits: new MemoryRateLimitStore(clock), log });
+  const app = createApp({ core, config, health, limits: sharedLimits ?? ownLimits, log });
 
   return {
     core,
@@ -65,6 +75,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     app,
     keys,
     async start() {
+      await sharedLimits?.start();
       if (config.database.autoMigrate) {
         const applied = await migrateUp(database, parseMigrations(migrationFiles), clock);
         for (const { version, name } of applied) log.info("migration.applied", { version, name });
@@ -75,9 +86,10 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     announceStop() {
       isStopping = true;
     },
-    close() {
+    async close() {
       keys.stop();
-      return database.close();
+      sharedLimits?.close();
+      await database.close();
     },
   };
 }
