@@ -54,7 +54,7 @@ export function forEachEngine(
 }
 
 /** Bun runs `afterAll` in the order of declaration: programs close before their database goes. */
-class Running {
+export class Running {
   readonly #programs: Program[] = [];
 
   constructor() {
@@ -74,7 +74,8 @@ function temporarySqlite(): string {
   return `sqlite:///${join(folder, "test.db")}`;
 }
 
-function starter(databaseUrl: string, running: Running = new Running()): Start {
+/** Starts instances on a database that the suite brings along. */
+export function starter(databaseUrl: string, running: Running = new Running()): Start {
   let clients = 0;
   return async (settings = {}) => {
     const loaded = loadConfig({
