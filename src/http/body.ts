@@ -76,12 +76,20 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+const arriving = new WeakSet<Request>();
+
+/** Whether the request's body is awaited right now: at the deadline it is the client then that was too slow. */
+export function isArriving(request: Request): boolean {
+  return arriving.has(request);
+}
+
 /** Refuses by the declared length before it reads, and by the counted one while it does. */
 export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > limitBytes) throw Fault.of({ kind: "too_large", limitBytes });
   if (request.body === null) return new Uint8Array();
   const { body } = request;
+  arriving.add(request);
   try {
     // With a declared length the server itself reads no more than that.
     if (declared !== null) return new Uint8Array(await request.arrayBuffer());
@@ -89,6 +97,8 @@ export async function readBytes(request: Request, limitBytes: number): Promise<U
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw Fault.of({ kind: "malformed", reason: "The body could not be read" }, error);
+  } finally {
+    arriving.delete(request);
   }
 }
 
