@@ -3,7 +3,7 @@ WORKDIR /app
 COPY package.json bun.lock bunfig.toml ./
 RUN bun install --frozen-lockfile
 COPY . .
-RUN bun run build && mkdir -p /data
+RUN bun run build && mkdir -p /data/uploads
 
 # Holds the C library and certificates, and no shell; its user is not root.
 FROM gcr.io/distroless/base-debian12:nonroot
