@@ -250,8 +250,9 @@ export const redisUrl: Kind<string> = {
   isSecret: true,
   parse(text) {
     const url = URL.parse(text.trim());
-    const isRedis = url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== "" && url.hash === "";
-    return isRedis ? good(url.href) : bad();
+    if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === "" || url.hash !== "")
+      return bad();
+    return /^\/?\d{0,9}$/.test(url.pathname) ? good(url.href) : bad();
   },
   show: maskedUrl,
 };

@@ -181,7 +181,7 @@ const TABLE: readonly Cases[] = [
       ["redis://localhost:6379", "redis://localhost:6379"],
       ["rediss://:pw@h:6380/1", "rediss://:pw@h:6380/1"],
     ],
-    bad: ["localhost:6379", "http://h", "redis://", "redis://:p#w@h"],
+    bad: ["localhost:6379", "http://h", "redis://", "redis://:p#w@h", "redis://h/first", "redis://h/1/2"],
   },
   {
     setting: "PREVIOUS_PUBLIC_URLS",
