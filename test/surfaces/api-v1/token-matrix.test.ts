@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { OPERATOR } from "../../../src/core/actor.ts";
+import { apiV1 } from "../../../src/surfaces/api-v1/index.ts";
 import { textField } from "../../support/client.ts";
 import type { Answer, TestClient } from "../../support/client.ts";
 import { forEachEngine, shared, TEST_SECRET } from "../../support/program.ts";
@@ -108,6 +109,27 @@ forEachEngine("api-v1 credentials", (start) => {
     const byCookie = await client.send("POST", "/api/v1/users/refresh", { headers: { cookie } });
     expect(byCookie.status).toBe(200);
     expect((await client.post("/api/v1/auth/refresh", { refresh_token: rotating })).status).toBe(200);
+  });
+
+  test("S21 every route but those that open a door wants a token", async () => {
+    const open = new Set(
+      ["register", "login", "refresh", "logout"]
+        .map((name) => `POST /api/v1/users/${name}`)
+        .concat(
+          ["register", "token", "refresh", "revoke", "login", "login-json"].map(
+            (name) => `POST /api/v1/auth/${name}`,
+          ),
+        ),
+    );
+    const { routes } = apiV1(program().core, { secure: false, sameSite: "lax", domain: null });
+    const guarded = routes.filter(({ method, path }) => !open.delete(`${method} ${path}`));
+    expect(open.size).toBe(0);
+    expect(guarded.length).toBeGreaterThan(10);
+    for (const { method, path } of guarded) {
+      const answer = await program().client().send(method, path.replace(/:\w+/g, "1"));
+      expect([method, path, answer.status]).toEqual([method, path, 401]);
+      expect(answer.body).toEqual({ detail: "Missing or invalid Authorization header" });
+    }
   });
 
   test("S9 S10 no token that this program did not write opens anything", async () => {
