@@ -24,6 +24,7 @@ export interface Core {
   readonly accounts: Accounts;
   readonly accessTokens: AccessTokens;
   readonly authentication: Authentication;
+  readonly clock: Clock;
   readonly items: Items;
   readonly logins: Logins;
   readonly pages: Pages;
@@ -67,6 +68,7 @@ export function createCore(parts: {
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
     items: new Items({ store, pages, clock }),
     authentication: new Authentication({ store, tokens, uses: tokenUses, clock }),
+    clock,
     logins,
     pages,
     passwordRule: (rule) => raised(rule, policy.passwordFloor),

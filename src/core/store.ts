@@ -21,6 +21,8 @@ export interface Store {
   write<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
   /** Fails with `unavailable` where the database does not answer. */
   ping(): Promise<void>;
+  /** By the database's own clock: the core's time comes from `Clock`. */
+  currentTimeMs(): Promise<number>;
 }
 
 export interface Reads {

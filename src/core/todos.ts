@@ -183,7 +183,7 @@ async function within(todos: TodoReads, caller: Caller, id: number): Promise<Tod
 /** Says which operation a refusal is about; what is no refusal has nothing to do with one of them. */
 function tellOperation(error: unknown, index: number): never {
   if (!(error instanceof Fault)) throw error;
-  const { kind } = error.what;
-  if (kind !== "not_found" && kind !== "forbidden") throw error;
-  throw Fault.of({ kind: "operation_failed", index, failure: error.what }, error);
+  const failure = error.what;
+  if (failure.kind !== "not_found" && failure.kind !== "forbidden") throw error;
+  throw Fault.of({ kind: "operation_failed", index, failure }, error);
 }

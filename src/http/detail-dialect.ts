@@ -1,5 +1,4 @@
 import type { Noun } from "../core/fault.ts";
-import { say } from "./dialect.ts";
 import type { Phrases } from "./dialect.ts";
 
 /**
@@ -53,7 +52,8 @@ export const detailPhrases: Phrases = {
     detail(409, `${title(noun)} with ${field} ${value ?? "given"} already exists`),
   precondition_failed: ({ noun }) =>
     detail(412, `${title(noun)} has changed since it was read: read it again`),
-  operation_failed: ({ failure }) => say(detailPhrases, failure),
+  operation_failed: ({ failure }) =>
+    failure.kind === "not_found" ? detailPhrases.not_found(failure) : detailPhrases.forbidden(failure),
 
   rate_limited: () => detail(429, "Too many requests. Try again later."),
   overloaded: () => detail(503, "The server is busy. Try again in a moment."),

@@ -22,10 +22,7 @@ export function dialect(phrases: Phrases): Dialect {
   };
 }
 
-export function say<Kind extends FaultKind>(
-  phrases: Phrases,
-  fault: FaultOf<Kind>,
-): Pick<Reply, "status" | "body"> {
+export function say<Kind extends FaultKind>(phrases: Phrases, fault: FaultOf<Kind>): Pick<Reply, "status" | "body"> {
   return phrases[fault.kind](fault);
 }
 

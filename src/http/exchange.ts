@@ -1,6 +1,7 @@
 import type { Realm } from "../core/accounts.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Authentication } from "../core/authentication.ts";
+import { isAdmin } from "../core/caller.ts";
 import type { Caller } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import { clientKey } from "../core/client-address.ts";
@@ -70,6 +71,11 @@ export class Exchange {
   /** The account the request acts for, for the log; null before it is known. */
   get accountId(): number | null {
     return this.#caller?.account.id ?? null;
+  }
+
+  /** Whether the request acts for an administrator by role; false before that is known. */
+  get isAdmin(): boolean {
+    return this.#caller !== null && isAdmin(this.#caller);
   }
 
   /** Fails with `unauthenticated` or `invalid_token`. */

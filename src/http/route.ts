@@ -37,6 +37,7 @@ export interface PartDocs {
   readonly json?: TObject;
   readonly form?: TObject;
   readonly cookie?: string;
+  readonly header?: { readonly name: string; readonly description: string };
 }
 
 export type Parts = Readonly<Record<string, Part<unknown>>>;
@@ -142,6 +143,15 @@ export function caller(realm: Realm, scope: Scope): Part<Caller> {
   };
 }
 
+/** The account behind the request's token, if it brings one; a bad one is refused all the same. */
+export function callerIfAny(realm: Realm): Part<Caller | null> {
+  return {
+    kind: "guard",
+    documents: {},
+    read: (exchange) => (exchange.header("authorization") === null ? null : exchange.authenticate(realm)),
+  };
+}
+
 /** Keeps pages of other sites from using a visitor's cookies. */
 export const ownOrigin: Part<void> = {
   kind: "guard",
@@ -151,12 +161,17 @@ export const ownOrigin: Part<void> = {
 
 // Inputs
 
-export function json<S extends TObject>(schema: S): Part<Static<S>> {
+/** Fields of `adminOnly` are nothing, as unknown ones are, to anyone who is not an administrator by role. */
+export function json<S extends TObject>(
+  schema: S,
+  { adminOnly = [] }: { readonly adminOnly?: readonly (keyof Static<S> & string)[] } = {},
+): Part<Static<S>> {
   return {
     kind: "input",
     documents: { json: schema },
     async read(exchange) {
-      return valueOf(readObject(schema, await readJson(exchange.request), "body"));
+      const ignored = exchange.isAdmin ? [] : adminOnly;
+      return valueOf(readObject(schema, await readJson(exchange.request), "body", ignored));
     },
   };
 }

@@ -69,6 +69,8 @@ export interface Database {
 
   /** Fulfils if the database answers; fails with `Fault unavailable` if not, within the statement deadline. */
   ping(): Promise<void>;
+  /** The database's own clock. */
+  currentTimeMs(): Promise<number>;
   /** Lets the writes under way finish and releases everything. What comes after fails with `Fault unavailable`. */
   close(): Promise<void>;
 }

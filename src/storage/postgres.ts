@@ -4,6 +4,7 @@ import { type Log, silentLog } from "../core/log.ts";
 import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
 import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
 import { type Answer, PostgresPool, type Session } from "./postgres-pool.ts";
+import { integer } from "./rows.ts";
 
 export interface PostgresOptions {
   readonly url: string;
@@ -95,6 +96,11 @@ class Postgres implements Database {
 
   async ping(): Promise<void> {
     await this.#read("SELECT 1", []);
+  }
+
+  async currentTimeMs(): Promise<number> {
+    const { rows } = await this.#read("SELECT (EXTRACT(EPOCH FROM now()) * 1000)::BIGINT AS now_ms", []);
+    return integer(rows[0] ?? {}, "now_ms");
   }
 
   close(): Promise<void> {

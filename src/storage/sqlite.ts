@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { type Log, silentLog } from "../core/log.ts";
 import { DatabaseRefused } from "./database.ts";
 import type { Connection, Database, ScriptConnection, StatementListener } from "./database.ts";
+import { integer } from "./rows.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
@@ -83,6 +84,11 @@ class Sqlite implements Database {
   async ping(): Promise<void> {
     // Reads a page of the file, which `SELECT 1` alone would not.
     await this.reader.first("SELECT 1 FROM sqlite_schema LIMIT 1");
+  }
+
+  async currentTimeMs(): Promise<number> {
+    const sql = "SELECT CAST(ROUND((JULIANDAY('now') - 2440587.5) * 86400000) AS INTEGER) AS now_ms";
+    return integer((await this.reader.first(sql)) ?? {}, "now_ms");
   }
 
   close(): Promise<void> {

@@ -17,6 +17,7 @@ export function openStore(database: Database): Store {
     read: reads(database.reader),
     write: (work) => database.write((connection) => work(writes(connection))).catch(explainConflict),
     ping: () => database.ping(),
+    currentTimeMs: () => database.currentTimeMs(),
   };
 }
 
