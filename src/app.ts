@@ -10,6 +10,8 @@ import { apiV1 } from "./surfaces/api-v1/index.ts";
 import { operations, operationsDialect } from "./surfaces/operations/index.ts";
 import type { Health } from "./surfaces/operations/health.ts";
 import { root } from "./surfaces/root/index.ts";
+import { v1 } from "./surfaces/v1/index.ts";
+import { VERSION } from "./version.ts";
 
 /** The map of everything the server answers. */
 export function createApp(parts: {
@@ -23,6 +25,7 @@ export function createApp(parts: {
   return createServer({
     surfaces: [
       apiV1(core, config.cookie),
+      v1(core, { version: VERSION, environment: config.environment }),
       root(core, config),
       operations({ health, core, publicUrl: config.publicUrl }),
     ],

@@ -13,7 +13,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["http/", ["core/", "http/"]],
   // `surfaces/*/` becomes the surface's own folder: no surface knows another.
   ["surfaces/", ["core/", "http/", "surfaces/*/"]],
-  ["app.ts", ["core/", "http/", "surfaces/", "config.ts"]],
+  ["app.ts", ["core/", "http/", "surfaces/", "config.ts", "version.ts"]],
   ["config.ts", ["config/"]],
   ["config/", ["config/", "type core/"]],
   ["log.ts", ["core/"]],

@@ -118,12 +118,12 @@ export class Accounts {
     return account;
   }
 
-  /** The live ones, to be read in pages. */
-  listing(realm: Realm, descending: boolean): Listing<Account, "created_at"> {
+  /** The live ones, the newest first, to be read in pages. */
+  listing(realm: Realm): Listing<Account, "created_at"> {
     const accounts = this.#store.read.accounts(realm);
     return {
       scope: ["accounts", realm],
-      order: { key: "created_at", descending },
+      order: { key: "created_at", descending: true },
       rows: (slice) => accounts.liveSlice(slice),
       count: () => accounts.liveCount(),
       position: ({ id, createdAtMs }) => ({ value: createdAtMs, id }),
