@@ -31,6 +31,12 @@ export type Row = Readonly<Record<string, unknown>>;
  * `ON CONFLICT`. Once the transaction is over its connection answers nothing more.
  */
 export interface Connection {
+  /**
+   * Whether `(a, b) < ($1, $2)` is a place in an index over both columns. To SQLite it is one in an index over the
+   * first: it reads all rows that share the value. There `a = $1 AND b < $2` is such a place, while PostgreSQL may
+   * take another index for that, and read whatever it holds.
+   */
+  readonly seeksPairs: boolean;
   /** The first row, or null. */
   first(sql: string, values?: readonly SqlValue[]): Promise<Row | null>;
   all(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]>;

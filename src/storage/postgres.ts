@@ -77,6 +77,7 @@ class Postgres implements Database {
       totalMs: ALONE_STATEMENT_MS,
     };
     this.reader = {
+      seeksPairs: true,
       first: async (sql: string, values: readonly SqlValue[] = []): Promise<Row | null> =>
         (await this.#read(sql, values)).rows[0] ?? null,
       all: async (sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> =>
@@ -190,6 +191,7 @@ class Transaction {
 
 /** What `work` writes through: the first failure dooms it, and it ends with its transaction. */
 class TransactionConnection implements ScriptConnection {
+  readonly seeksPairs = true;
   readonly #session: Session;
   readonly #statementMs: number;
   #underWay = 0;

@@ -16,37 +16,38 @@ export interface Selection<Key extends string> {
 /**
  * The rows of a slice, at a cost that does not depend on how many rows come before a position.
  *
- * Rows that share the position's value and rows beyond it are asked for one after the other. One comparison of
- * pairs, `(value, id) < ($1, $2)`, says the same, but SQLite uses the index for the first half of a pair alone: in
- * 200,000 rows of one value it reads all that come before (20 ms, against 0.02).
+ * Where the engine does not find the place of a pair, the rows that share the position's value and those beyond it
+ * are asked for one after the other: in 200,000 todos of one value SQLite takes 20 ms for what are then 0.02.
  */
 export async function readSlice<Key extends string>(
   connection: Connection,
-  selection: Selection<Key>,
+  { columns, from, where, values, sortedBy }: Selection<Key>,
   { order, limit, offset, after }: Slice<Key>,
 ): Promise<readonly Row[]> {
-  const { columns, from, where, values, sortedBy } = selection;
   const value = sortedBy[order.key];
-  const direction = order.descending ? "DESC" : "ASC";
-  const beyond = order.descending ? "<" : ">";
-  const sorted = `SELECT ${columns} FROM ${from} WHERE ${where}`;
-  const nth = (offsetBehindValues: number) => `$${values.length + offsetBehindValues}`;
+  const [direction, beyond] = order.descending ? (["DESC", "<"] as const) : (["ASC", ">"] as const);
+  const nth = (position: number) => `$${values.length + position}`;
+  const inOrder = `ORDER BY ${value} ${direction}, id ${direction}`;
+  const rows = (condition: string, sorted: string, given: readonly SqlValue[]) =>
+    connection.all(`SELECT ${columns} FROM ${from} WHERE ${where}${condition} ${sorted}`, [
+      ...values,
+      ...given,
+    ]);
 
-  if (after === null) {
-    return connection.all(
-      `${sorted} ORDER BY ${value} ${direction}, id ${direction} LIMIT ${nth(1)} OFFSET ${nth(2)}`,
-      [...values, limit, offset],
-    );
+  if (after === null) return rows("", `${inOrder} LIMIT ${nth(1)} OFFSET ${nth(2)}`, [limit, offset]);
+  if (connection.seeksPairs) {
+    const place = ` AND (${value}, id) ${beyond} (${nth(2)}, ${nth(3)})`;
+    return rows(place, `${inOrder} LIMIT ${nth(1)}`, [limit, after.value, after.id]);
   }
-  const tied = await connection.all(
-    `${sorted} AND ${value} = ${nth(1)} AND id ${beyond} ${nth(2)} ORDER BY id ${direction} LIMIT ${nth(3)}`,
-    [...values, after.value, after.id, limit],
+  const tied = await rows(
+    ` AND ${value} = ${nth(2)} AND id ${beyond} ${nth(3)}`,
+    `ORDER BY id ${direction} LIMIT ${nth(1)}`,
+    [limit, after.value, after.id],
   );
   if (tied.length === limit) return tied;
-  const rest = await connection.all(
-    `${sorted} AND ${value} ${beyond} ${nth(1)}
-     ORDER BY ${value} ${direction}, id ${direction} LIMIT ${nth(2)}`,
-    [...values, after.value, limit - tied.length],
-  );
+  const rest = await rows(` AND ${value} ${beyond} ${nth(2)}`, `${inOrder} LIMIT ${nth(1)}`, [
+    limit - tied.length,
+    after.value,
+  ]);
   return [...tied, ...rest];
 }

@@ -12,6 +12,7 @@ import type { SqliteHandle } from "./sqlite-handle.ts";
  * what another process writes is seen one turn later.
  */
 export class SqliteReader implements Connection {
+  readonly seeksPairs = false;
   readonly #handle: SqliteHandle;
   readonly #log: Log;
   #hasSnapshot = false;

@@ -170,6 +170,7 @@ export class SqliteWriter {
 
 /** What one job writes through; a handle that outlives its job would write into the next one's transaction. */
 class JobConnection implements ScriptConnection {
+  readonly seeksPairs = false;
   readonly #handle: SqliteHandle;
   #failure: { readonly error: unknown } | null = null;
   #hasEnded = false;
