@@ -21,6 +21,14 @@ import text18 from "./0009_items.down.sql" with { type: "text" };
 import text19 from "./0009_items.up.sql" with { type: "text" };
 import text20 from "./0010_personal_tokens.down.sql" with { type: "text" };
 import text21 from "./0010_personal_tokens.up.sql" with { type: "text" };
+import text22 from "./0011_audit.down.sql" with { type: "text" };
+import text23 from "./0011_audit.up.sql" with { type: "text" };
+import text24 from "./0012_audit_guards.down.postgres.sql" with { type: "text" };
+import text25 from "./0012_audit_guards.down.sqlite.sql" with { type: "text" };
+import text26 from "./0012_audit_guards.up.postgres.sql" with { type: "text" };
+import text27 from "./0012_audit_guards.up.sqlite.sql" with { type: "text" };
+import text28 from "./0013_housekeeping.down.sql" with { type: "text" };
+import text29 from "./0013_housekeeping.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -45,4 +53,12 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0009_items.up.sql": text19,
   "0010_personal_tokens.down.sql": text20,
   "0010_personal_tokens.up.sql": text21,
+  "0011_audit.down.sql": text22,
+  "0011_audit.up.sql": text23,
+  "0012_audit_guards.down.postgres.sql": text24,
+  "0012_audit_guards.down.sqlite.sql": text25,
+  "0012_audit_guards.up.postgres.sql": text26,
+  "0012_audit_guards.up.sqlite.sql": text27,
+  "0013_housekeeping.down.sql": text28,
+  "0013_housekeeping.up.sql": text29,
 };

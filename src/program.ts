@@ -2,6 +2,7 @@ import { migrationFiles } from "../migrations/index.ts";
 import { createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
+import { AuditSealer } from "./core/audit-chain.ts";
 import { MINUTE_MS, SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import { createCore } from "./core/core.ts";
@@ -42,7 +43,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
   const keys = openKeys(config, secret, log);
   const database = openDatabase(config.database, log);
   const core = createCore({
-    store: openStore(database),
+    store: openStore(database, new AuditSealer(secret)),
     hasher: createHasher({ concurrency: config.hashConcurrency, maxQueued: config.hashQueue, clock, log }),
     keyring: keys.keyring,
     clock,

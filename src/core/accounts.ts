@@ -1,5 +1,6 @@
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
+import type { AuditEntry } from "./audit.ts";
 import { Fault } from "./fault.ts";
 import type { Clock } from "./clock.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
@@ -66,6 +67,8 @@ export interface PasswordChange {
   readonly entitlement: { readonly current: string | undefined } | "administrator";
 }
 
+const PROFILE_FIELDS = ["email", "username", "name", "phone", "avatar"] as const;
+
 export class Accounts {
   readonly #store: Store;
   readonly #hasher: Hasher;
@@ -88,17 +91,20 @@ export class Accounts {
     // Hashing takes tens of milliseconds, so it stays outside the write; the constraint decides who was first.
     const passwordHash = await this.#hasher.hash(registration.password);
     const given = { email, username, phone: registration.phone ?? null };
-    const inserted = this.#store.write((tx) =>
-      tx.accounts(realm).insert({
+    const inserted = this.#store.write(async (tx) => {
+      const atMs = this.#clock.nowMs();
+      const account = await tx.accounts(realm).insert({
         ...given,
         usernameKey: username === null ? null : usernameKey(username),
         name: registration.name ?? null,
         passwordHash,
         ...(registration.role === undefined ? {} : { role: registration.role }),
         ...(registration.isActive === undefined ? {} : { isActive: registration.isActive }),
-        createdAtMs: this.#clock.nowMs(),
-      }),
-    );
+        createdAtMs: atMs,
+      });
+      tx.audit.record({ event: "account.registered", atMs, by, subject: account });
+      return account;
+    });
     const account = await inserted.catch((error: unknown) => tellTaken(error, given));
     this.#log.info("account.registered", { realm, account: account.id, ...logged(by) });
     return account;
@@ -158,7 +164,10 @@ export class Accounts {
       if (Object.keys(change).length === 0 && passwordHash === undefined) return current;
       const updated = await accounts.update(id, row, nowMs, atVersion);
       if (updated === null) throw rowGone(atVersion, realm, id);
+      const told = { atMs: nowMs, by, subject: updated };
+      for (const change of changesBetween(current, updated)) tx.audit.record({ ...change, ...told });
       if (passwordHash === undefined) return updated;
+      tx.audit.record({ event: "password.changed", ...told });
       const reset = await accounts.setPassword(id, passwordHash, nowMs);
       await endSessions(tx, updated, nowMs);
       return reset ?? updated;
@@ -185,14 +194,20 @@ export class Accounts {
       if (deleted === null) throw rowGone(atVersion, realm, id);
       await endSessions(tx, deleted, nowMs);
       await tx.personalTokens.deleteAll(realm, id);
+      tx.audit.record({ event: "account.deleted", atMs: nowMs, by, subject: deleted });
     });
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
   }
 
   /** Takes a deletion back. What ended with it stays ended. */
   async restore({ realm, id }: Account, by: Actor): Promise<Account> {
-    const restored = await this.#store.write((tx) => tx.accounts(realm).restore(id, this.#clock.nowMs()));
-    if (restored === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+    const restored = await this.#store.write(async (tx) => {
+      const atMs = this.#clock.nowMs();
+      const account = await tx.accounts(realm).restore(id, atMs);
+      if (account === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+      tx.audit.record({ event: "account.restored", atMs, by, subject: account });
+      return account;
+    });
     this.#log.info("account.restored", { realm, account: id, ...logged(by) });
     return restored;
   }
@@ -202,6 +217,19 @@ async function live(accounts: AccountReads, { realm, id }: Account): Promise<Acc
   const account = await accounts.byId(id);
   if (account === null || account.deletedAtMs !== null) throw rowGone(undefined, realm, id);
   return account;
+}
+
+/** What the trail is told of a change: which fields, and never their values; a role and a block by themselves. */
+function changesBetween(before: Account, after: Account): readonly Pick<AuditEntry, "event" | "detail">[] {
+  const fields = PROFILE_FIELDS.filter((field) => before[field] !== after[field]);
+  const detail = { from: before.role, to: after.role };
+  return [
+    ...(fields.length === 0 ? [] : [{ event: "account.changed" as const, detail: { fields } }]),
+    ...(before.role === after.role ? [] : [{ event: "account.role_changed" as const, detail }]),
+    ...(before.isActive === after.isActive
+      ? []
+      : [{ event: after.isActive ? ("account.activated" as const) : ("account.blocked" as const) }]),
+  ];
 }
 
 /** Personal tokens live on: they are credentials of their own, and stand for no password. */

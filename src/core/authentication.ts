@@ -1,4 +1,5 @@
 import type { Account, Realm } from "./accounts.ts";
+import type { Actor } from "./actor.ts";
 import type { Caller } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
@@ -6,6 +7,9 @@ import { looksPersonal, personalTokenHash, personalTokenProblem } from "./person
 import type { TokenUses } from "./personal-tokens.ts";
 import type { Store } from "./store.ts";
 import type { Tokens } from "./tokens.ts";
+
+/** What a token says by itself: the caller, but for where the request came from. */
+type Bearer = Omit<Caller, "by">;
 
 /** Answers who a request acts for. Every request looks at the account itself, so that a block works at once. */
 export class Authentication {
@@ -32,12 +36,15 @@ export class Authentication {
   }
 
   /** Fails with `unauthenticated` without a token, and with `invalid_token` for one that is not good here and now. */
-  async caller(realm: Realm, token: string | null): Promise<Caller> {
+  async caller(realm: Realm, token: string | null, from: Actor): Promise<Caller> {
     if (token === null) throw Fault.of({ kind: "unauthenticated" });
-    return looksPersonal(token) ? this.#byPersonalToken(realm, token) : this.#byAccessToken(realm, token);
+    const found = await (looksPersonal(token)
+      ? this.#byPersonalToken(realm, token)
+      : this.#byAccessToken(realm, token));
+    return { ...found, by: { ...from, account: { realm, id: found.account.id } } };
   }
 
-  async #byAccessToken(realm: Realm, token: string): Promise<Caller> {
+  async #byAccessToken(realm: Realm, token: string): Promise<Bearer> {
     const claims = this.#tokens.verify(token, realm);
     const sessionId = claims.sid ?? null;
     const found = await this.#store.read.accounts(realm).byToken(claims.user_id, sessionId);
@@ -50,7 +57,7 @@ export class Authentication {
   }
 
   /** One read for the token and its owner. A token that cannot be one is refused before that. */
-  async #byPersonalToken(realm: Realm, token: string): Promise<Caller> {
+  async #byPersonalToken(realm: Realm, token: string): Promise<Bearer> {
     const problem = personalTokenProblem(token, realm);
     if (problem !== null) throw refused(problem);
     const found = await this.#store.read.accounts(realm).byPersonalToken(personalTokenHash(token));

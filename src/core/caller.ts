@@ -1,4 +1,5 @@
 import type { Account, Role } from "./accounts.ts";
+import type { Actor } from "./actor.ts";
 import { Fault } from "./fault.ts";
 
 /** What a personal access token may be narrowed to. Items are kept under the scopes of todos. */
@@ -16,6 +17,8 @@ export interface Caller {
   readonly sessionId: number | null;
   /** What the token is narrowed to; null for all that its owner may. */
   readonly scopes: readonly Scope[] | null;
+  /** The same as who does something, and from where. */
+  readonly by: Actor;
 }
 
 export function hasScope({ scopes }: Caller, scope: Scope): boolean {

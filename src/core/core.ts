@@ -1,6 +1,7 @@
 import { AccessTokens } from "./access-tokens.ts";
 import type { Profile, ProfileName } from "./access-tokens.ts";
 import { Accounts } from "./accounts.ts";
+import { Audit } from "./audit.ts";
 import { Authentication } from "./authentication.ts";
 import type { Clock } from "./clock.ts";
 import { Items } from "./items.ts";
@@ -23,6 +24,7 @@ import type { TokensOptions } from "./tokens.ts";
 export interface Core {
   readonly accounts: Accounts;
   readonly accessTokens: AccessTokens;
+  readonly audit: Audit;
   readonly authentication: Authentication;
   readonly clock: Clock;
   readonly items: Items;
@@ -66,9 +68,10 @@ export function createCore(parts: {
   return {
     accounts: new Accounts({ store, hasher, logins, clock, log }),
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
-    items: new Items({ store, pages, clock }),
+    audit: new Audit({ store, clock }),
     authentication: new Authentication({ store, tokens, uses: tokenUses, clock }),
     clock,
+    items: new Items({ store, pages, clock }),
     logins,
     pages,
     passwordRule: (rule) => raised(rule, policy.passwordFloor),

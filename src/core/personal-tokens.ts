@@ -73,7 +73,7 @@ export class PersonalTokens {
       if (owner === null || owner.deletedAtMs !== null) {
         throw Fault.of({ kind: "not_found", noun: account.realm, id: account.id });
       }
-      return tx.personalTokens.insert({
+      const made = await tx.personalTokens.insert({
         realm: account.realm,
         accountId: account.id,
         name: request.name?.trim() ?? null,
@@ -83,6 +83,9 @@ export class PersonalTokens {
         createdAtMs: nowMs,
         expiresAtMs: request.expiresInDays == null ? null : nowMs + request.expiresInDays * DAY_MS,
       });
+      const detail = { token: made.id, prefix: made.prefix, scopes };
+      tx.audit.record({ event: "token.created", atMs: nowMs, by, subject: account, detail });
+      return made;
     });
     this.#log.info("token.created", { ...told(token), ...logged(by) });
     return { token, secret };
@@ -96,8 +99,13 @@ export class PersonalTokens {
 
   /** From now on the token is nothing. Fails with `not_found`, also for another account's. */
   async revoke({ account }: Caller, id: number, by: Actor): Promise<void> {
-    const revoked = await this.#store.write((tx) => tx.personalTokens.delete(account.realm, account.id, id));
-    if (revoked === null) throw Fault.of({ kind: "not_found", noun: "token", id });
+    const revoked = await this.#store.write(async (tx) => {
+      const token = await tx.personalTokens.delete(account.realm, account.id, id);
+      if (token === null) throw Fault.of({ kind: "not_found", noun: "token", id });
+      const detail = { token: id, prefix: token.prefix };
+      tx.audit.record({ event: "token.revoked", atMs: this.#clock.nowMs(), by, subject: account, detail });
+      return token;
+    });
     this.#log.info("token.revoked", { ...told(revoked), ...logged(by) });
   }
 }

@@ -118,6 +118,13 @@ export class Sessions {
       if (usedAtMs !== null && !this.#isForgiven(usedAtMs, nowMs)) {
         // The end of the family must be kept, so this write succeeds and the fault is thrown after it.
         await tx.sessions.end(session.id, nowMs);
+        tx.audit.record({
+          event: "session.refresh_reused",
+          atMs: nowMs,
+          by,
+          subject: { realm: "user", id: session.accountId },
+          detail: { session: session.id },
+        });
         return { reused: session };
       }
       requireUnexpired(token, nowMs);

@@ -8,10 +8,12 @@
  * Every call may fail with `unavailable` where the database cannot be reached or does not answer in time.
  */
 import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
+import type { AuditEntry, AuditFilter } from "./audit.ts";
+import type { AuditRow, ChainHead } from "./audit-chain.ts";
+import type { Scope } from "./caller.ts";
 import type { ItemReads, ItemWrites } from "./items.ts";
 import type { LockoutState } from "./lockout.ts";
 import type { Slice } from "./pages.ts";
-import type { Scope } from "./caller.ts";
 import type { PersonalToken } from "./personal-tokens.ts";
 import type { RefreshToken, Session, SessionKind } from "./sessions.ts";
 import type { Priority, Todo } from "./todos.ts";
@@ -31,6 +33,7 @@ export interface Reads {
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
   readonly personalTokens: PersonalTokenReads;
+  readonly audit: AuditReads;
 }
 
 export interface Writes extends Reads {
@@ -39,6 +42,7 @@ export interface Writes extends Reads {
   readonly sessions: SessionWrites;
   readonly todos: TodoWrites;
   readonly personalTokens: PersonalTokenWrites;
+  readonly audit: AuditWrites;
   readonly loginAttempts: LoginAttemptWrites;
 }
 
@@ -224,4 +228,27 @@ export interface LoginAttemptWrites {
   /** The state of a subject's attempts; no other transaction changes it until this one ends. */
   lock(realm: Realm, subject: string, nowMs: number): Promise<LockoutState>;
   save(realm: Realm, subject: string, state: LockoutState): Promise<void>;
+  /** Forgets a subject's attempts, and with them its lock. */
+  clear(realm: Realm, subject: string): Promise<void>;
+}
+
+// Audit trail
+
+export interface AuditReads {
+  /** Newest first. */
+  list(filter: AuditFilter, beforeSeq: number | null, limit: number): Promise<readonly AuditRow[]>;
+  /** In the order of the chain; `row` is null where what stands there cannot be read as a row. */
+  chain(afterSeq: number, limit: number): Promise<readonly { seq: number; row: AuditRow | null }[]>;
+  /** The end of the chain. */
+  head(): Promise<ChainHead>;
+}
+
+export interface AuditWrites extends AuditReads {
+  /**
+   * Adds to the trail, when all else in this write is done: it is kept or lost with it. All that add to the chain
+   * wait for one another, so nothing may come after.
+   */
+  record(entry: AuditEntry): void;
+  /** Deletes the rows up to this one; what is left must say so. */
+  deleteThrough(seq: number): Promise<void>;
 }

@@ -1,7 +1,9 @@
+import type { AuditEvent } from "./audit.ts";
 import type { Caller } from "./caller.ts";
-import { isAdmin, requireRole } from "./caller.ts";
+import { requireRole } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { requireOwned } from "./owned.ts";
 import type { Listing, Order } from "./pages.ts";
 import type { Store, TodoChange, TodoFilter, TodoReads, TodoSelection, TodoSort, Writes } from "./store.ts";
 import { requireVersion, rowGone } from "./versions.ts";
@@ -93,8 +95,7 @@ export class Todos {
   /** Fails with `forbidden` before it looks, so that a refused caller learns nothing of what exists. */
   async deleteAsAdmin(caller: Caller, id: number): Promise<void> {
     requireRole(caller, "admin");
-    const existed = await this.#store.write((tx) => tx.todos.delete(id));
-    if (!existed) throw rowGone(undefined, "todo", id);
+    await this.#store.write((tx) => this.#delete(tx, caller, id, "any"));
   }
 
   /** All of the operations, in their order, or none of them. Fails with `operation_failed`. */
@@ -147,8 +148,10 @@ export class Todos {
     const atVersion = requireVersion(expected, "todo", todo);
     if (Object.keys(change).length === 0) return todo;
     const trimmed = change.title === undefined ? change : { ...change, title: change.title.trim() };
-    const updated = await tx.todos.update(id, trimmed, this.#clock.nowMs(), atVersion);
+    const nowMs = this.#clock.nowMs();
+    const updated = await tx.todos.update(id, trimmed, nowMs, atVersion);
     if (updated === null) throw rowGone(atVersion, "todo", id);
+    tellOwner(tx, caller, todo, "todo.changed", nowMs);
     return updated;
   }
 
@@ -156,6 +159,7 @@ export class Todos {
     const todo = await within(tx.todos, caller, id);
     const atVersion = requireVersion(expected, "todo", todo);
     if (!(await tx.todos.delete(id, atVersion))) throw rowGone(atVersion, "todo", id);
+    tellOwner(tx, caller, todo, "todo.deleted", this.#clock.nowMs());
   }
 }
 
@@ -170,14 +174,9 @@ const SORTED_BY: Readonly<Record<TodoSort, (todo: Todo) => string | number>> = {
   title: ({ title }) => title,
 };
 
-/** The todo, if it is there (`not_found`) and the caller may see it (`forbidden`). */
+/** Fails with `not_found`, and with `forbidden` where it is another's and the caller no administrator. */
 async function within(todos: TodoReads, caller: Caller, id: number): Promise<Todo> {
-  const todo = await todos.byId(id);
-  if (todo === null) throw rowGone(undefined, "todo", id);
-  if (todo.accountId !== caller.account.id && !isAdmin(caller)) {
-    throw Fault.of({ kind: "forbidden", why: { rule: "not_yours", noun: "todo", id } });
-  }
-  return todo;
+  return requireOwned(caller, "todo", id, await todos.byId(id));
 }
 
 /** Says which operation a refusal is about; what is no refusal has nothing to do with one of them. */
@@ -186,4 +185,11 @@ function tellOperation(error: unknown, index: number): never {
   const failure = error.what;
   if (failure.kind !== "not_found" && failure.kind !== "forbidden") throw error;
   throw Fault.of({ kind: "operation_failed", index, failure }, error);
+}
+
+/** What an administrator does with what is somebody else's is told in the trail. */
+function tellOwner(tx: Writes, caller: Caller, todo: Todo, event: AuditEvent, atMs: number): void {
+  if (todo.accountId === caller.account.id) return;
+  const subject = { realm: "user", id: todo.accountId } as const;
+  tx.audit.record({ event, atMs, by: caller.by, subject, detail: { todo: todo.id } });
 }

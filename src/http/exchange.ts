@@ -59,9 +59,9 @@ export class Exchange {
 
   /** Who asks, as far as that is known by now, and from where. */
   get actor(): Actor {
-    const account = this.#caller?.account;
+    if (this.#caller !== null) return this.#caller.by;
     return {
-      account: account === undefined ? null : { realm: account.realm, id: account.id },
+      account: null,
       clientAddress: this.clientAddress,
       userAgent: this.header("user-agent"),
       requestId: this.id,
@@ -81,7 +81,7 @@ export class Exchange {
   /** Fails with `unauthenticated` or `invalid_token`. */
   async authenticate(realm: Realm): Promise<Caller> {
     const token = bearerToken(this.header("authorization"));
-    const caller = await this.#services.authentication.caller(realm, token);
+    const caller = await this.#services.authentication.caller(realm, token, this.actor);
     this.#caller = caller;
     return caller;
   }

@@ -24,6 +24,10 @@ export function loginAttemptWrites(connection: Connection): LoginAttemptWrites {
       };
     },
 
+    async clear(realm, subject) {
+      await connection.run("DELETE FROM login_attempts WHERE realm = $1 AND subject = $2", [realm, subject]);
+    },
+
     async save(realm, subject, state) {
       await connection.run(
         `UPDATE login_attempts

@@ -185,7 +185,7 @@ async function refusal(attempt: () => Promise<unknown>): Promise<string> {
   throw failure;
 }
 
-/** One line for each column, index and constraint. */
+/** One line for each column, index, constraint, trigger and function. */
 async function schema({ engine, reader }: Database): Promise<readonly string[]> {
   const sql =
     engine === "sqlite"
@@ -196,7 +196,9 @@ async function schema({ engine, reader }: Database): Promise<readonly string[]> 
            FROM information_schema.columns WHERE table_schema = 'public'
          UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
          UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
-           WHERE connamespace = 'public'::regnamespace ORDER BY 1`;
+           WHERE connamespace = 'public'::regnamespace
+         UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1`;
   return (await reader.all(sql)).map((row) => text(row, "line"));
 }
 

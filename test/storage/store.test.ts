@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
+import { AuditSealer } from "../../src/core/audit-chain.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { NewAccount, Store } from "../../src/core/store.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
@@ -8,6 +9,7 @@ import { failureOf } from "../support/failure.ts";
 import { forEachEngine } from "./engines.ts";
 
 const NOW_MS = 1_800_000_000_000;
+const sealer = new AuditSealer("a secret of the tests");
 
 let made = 0;
 function newAccount(change: Partial<NewAccount> = {}): NewAccount {
@@ -31,8 +33,8 @@ forEachEngine("the store", (_, open) => {
   beforeAll(async () => {
     const database = open();
     await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
-    store = openStore(database);
-    another = openStore(open());
+    store = openStore(database, sealer);
+    another = openStore(open(), sealer);
   });
 
   const insert = (account: NewAccount = newAccount(), realm: "user" | "admin" = "user") =>
