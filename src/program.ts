@@ -3,7 +3,7 @@ import { createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
 import { AuditSealer } from "./core/audit-chain.ts";
-import { MINUTE_MS, SECOND_MS } from "./core/clock.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import { createCore } from "./core/core.ts";
 import type { Core, CorePolicy } from "./core/core.ts";
@@ -12,6 +12,7 @@ import type { Algorithm } from "./core/keyring.ts";
 import type { Log } from "./core/log.ts";
 import { createHasher } from "./core/passwords.ts";
 import { MemoryRateLimitStore } from "./core/rate-limit.ts";
+import { Recurring } from "./core/recurring.ts";
 import type { HttpServer } from "./http/server.ts";
 import { KeyFolder } from "./key-files.ts";
 import { LiveKeys } from "./live-keys.ts";
@@ -32,8 +33,11 @@ export interface Program {
   readonly keys: LiveKeys;
   /** Applies the migrations, unless the settings leave that to someone else. */
   start(): Promise<void>;
+  /** Begins what runs beside the requests, until `close`. */
+  startTasks(): void;
   /** From now on readiness says no, so that a load balancer sends nothing more. */
   announceStop(): void;
+  /** Also writes down what is only kept in memory. */
   close(): Promise<void>;
 }
 
@@ -58,6 +62,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
       ? null
       : new RedisRateLimitStore({ url: config.redisUrl, own: ownLimits, log });
 
+  const recurring = new Recurring(log);
   let isStarted = false;
   let isStopping = false;
   const health = {
@@ -84,12 +89,22 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
       keys.start();
       isStarted = true;
     },
+    startTasks() {
+      const { housekeeping, tokenUses } = core;
+      recurring.every("token_uses", MINUTE_MS, MINUTE_MS, () => tokenUses.flush());
+      recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async () => {
+        await housekeeping.run();
+        await housekeeping.noteTrail();
+      });
+    },
     announceStop() {
       isStopping = true;
     },
     async close() {
       keys.stop();
       sharedLimits?.close();
+      await recurring.stop();
+      await core.tokenUses.flush().catch((error: unknown) => log.error("token_uses.lost", {}, error));
       await database.close();
     },
   };
@@ -114,6 +129,7 @@ function corePolicy(config: Config): CorePolicy {
       reuseGraceSeconds: config.refreshReuseGraceSeconds,
       absoluteDays: config.refreshAbsoluteDays,
     },
+    auditRetentionDays: config.auditRetentionDays,
     passwordFloor: config.passwordMinLength ?? 0,
     accessTokens: accessTokenProfiles(config),
     issuer: {

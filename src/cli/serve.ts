@@ -45,6 +45,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   try {
     program = assemble(config, { clock: systemClock, log, secret: secretOf(config) });
     await program.start();
+    program.startTasks();
     const { url } = program.app.listen(config);
     // The log has its own way out: what it told so far belongs above.
     await output.flush();

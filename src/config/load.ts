@@ -50,6 +50,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
 
   readonly adminSetupToken: string | null;
+  /** Null: for ever. */
+  readonly auditRetentionDays: number | null;
   readonly metricsPort: number | null;
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
@@ -141,6 +143,7 @@ function assemble(reader: SettingReader, known: Known): Config {
     trustProxy: read(settings.trustProxy),
     corsOrigins: read(settings.corsOrigins),
     adminSetupToken: read(settings.adminSetupToken),
+    auditRetentionDays: read(settings.auditRetentionDays),
     metricsPort: read(settings.metricsPort),
     metricsToken: read(settings.metricsToken),
     logLevel: read(settings.logLevel),

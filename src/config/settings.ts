@@ -341,6 +341,11 @@ export const settings = {
     default: notSet,
     about: "Lets the first admin register; without it one is printed at start while there is no admin",
   }),
+  auditRetentionDays: setting("AUDIT_RETENTION_DAYS", {
+    kind: optional(kinds.integer(1, 36_500)),
+    default: notSet,
+    about: "How long rows of the audit trail are kept; without it for ever",
+  }),
   metricsPort: setting("METRICS_PORT", {
     kind: optional(kinds.port),
     default: notSet,

@@ -127,8 +127,7 @@ export class Audit {
       const kept = oldest.findIndex(({ row }) => row === null || row.atMs >= keptFromMs);
       const old = kept === -1 ? oldest : oldest.slice(0, kept);
       const last = old.at(-1)?.row;
-      if (last == null) return 0;
-      await tx.audit.deleteThrough(last.seq);
+      if (last == null || !(await tx.audit.deleteThrough(last.seq))) return 0;
       tx.audit.record({ event: PRUNED, atMs: nowMs, by: OPERATOR, subject: null, detail: released(last) });
       return old.length;
     });

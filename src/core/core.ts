@@ -3,7 +3,10 @@ import type { Profile, ProfileName } from "./access-tokens.ts";
 import { Accounts } from "./accounts.ts";
 import { Audit } from "./audit.ts";
 import { Authentication } from "./authentication.ts";
+import { SECOND_MS } from "./clock.ts";
 import type { Clock } from "./clock.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import type { HousekeepingPolicy } from "./housekeeping.ts";
 import { Items } from "./items.ts";
 import type { JsonWebKeySet, Keyring } from "./keyring.ts";
 import type { LockoutPolicy } from "./lockout.ts";
@@ -27,6 +30,7 @@ export interface Core {
   readonly audit: Audit;
   readonly authentication: Authentication;
   readonly clock: Clock;
+  readonly housekeeping: Housekeeping;
   readonly items: Items;
   readonly logins: Logins;
   readonly pages: Pages;
@@ -48,6 +52,8 @@ export interface CorePolicy {
   readonly passwordFloor: number;
   readonly accessTokens: Readonly<Record<ProfileName, Profile>>;
   readonly issuer: Pick<TokensOptions, "issuer" | "earlierIssuers">;
+  /** Null keeps the audit trail for ever. */
+  readonly auditRetentionDays: number | null;
 }
 
 export function createCore(parts: {
@@ -63,14 +69,16 @@ export function createCore(parts: {
   const { store, hasher, keyring, clock, log, secret, policy } = parts;
   const tokens = new Tokens(keyring, clock, policy.issuer);
   const pages = new Pages(secret);
+  const audit = new Audit({ store, clock });
   const tokenUses = new TokenUses({ store, clock });
   const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
   return {
     accounts: new Accounts({ store, hasher, logins, clock, log }),
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
-    audit: new Audit({ store, clock }),
+    audit,
     authentication: new Authentication({ store, tokens, uses: tokenUses, clock }),
     clock,
+    housekeeping: new Housekeeping({ store, audit, clock, log, policy: housekeepingPolicy(policy) }),
     items: new Items({ store, pages, clock }),
     logins,
     pages,
@@ -82,4 +90,9 @@ export function createCore(parts: {
     todos: new Todos({ store, clock }),
     tokenUses,
   };
+}
+
+function housekeepingPolicy({ accessTokens, auditRetentionDays, lockout }: CorePolicy): HousekeepingPolicy {
+  const lifetimes = Object.values(accessTokens).map(({ lifetimeSeconds }) => lifetimeSeconds);
+  return { auditRetentionDays, accessTokenMs: Math.max(...lifetimes) * SECOND_MS, lockMs: lockout.lockMs };
 }

@@ -123,6 +123,10 @@ export interface SessionWrites extends SessionReads {
   end(sessionId: number, nowMs: number): Promise<boolean>;
   /** Ends all of an account's sessions but one; answers how many. */
   endAll(accountId: number, nowMs: number, exceptSessionId: number | null): Promise<number>;
+  /** At most `limit` sessions that were ended before then, with their tokens; answers how many. */
+  deleteEnded(endedBeforeMs: number, limit: number): Promise<number>;
+  /** At most `limit` sessions of which every unused token expired before then, with all their tokens. */
+  deleteExpired(expiredBeforeMs: number, limit: number): Promise<number>;
 }
 
 export interface NewSession {
@@ -230,6 +234,8 @@ export interface LoginAttemptWrites {
   save(realm: Realm, subject: string, state: LockoutState): Promise<void>;
   /** Forgets a subject's attempts, and with them its lock. */
   clear(realm: Realm, subject: string): Promise<void>;
+  /** At most `limit` that nobody touched since then, and that lock nobody; answers how many. */
+  deleteForgotten(untouchedSinceMs: number, nowMs: number, limit: number): Promise<number>;
 }
 
 // Audit trail
@@ -249,6 +255,6 @@ export interface AuditWrites extends AuditReads {
    * wait for one another, so nothing may come after.
    */
   record(entry: AuditEntry): void;
-  /** Deletes the rows up to this one; what is left must say so. */
-  deleteThrough(seq: number): Promise<void>;
+  /** Deletes the rows up to this one; what is left must say so. Answers false where another has done it. */
+  deleteThrough(seq: number): Promise<boolean>;
 }

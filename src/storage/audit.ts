@@ -70,10 +70,13 @@ export function auditWrites(connection: Connection, sealer: AuditSealer): AuditN
     },
 
     async deleteThrough(seq) {
-      await connection.run("UPDATE audit_chain SET released_seq = $1 WHERE id = 1 AND released_seq < $1", [
-        seq,
-      ]);
+      const released = await connection.run(
+        "UPDATE audit_chain SET released_seq = $1 WHERE id = 1 AND released_seq < $1",
+        [seq],
+      );
+      if (released === 0) return false;
       await connection.run("DELETE FROM audit_log WHERE seq <= $1", [seq]);
+      return true;
     },
   };
 }

@@ -91,6 +91,28 @@ export function sessionWrites(connection: Connection): SessionWrites {
         [accountId, nowMs, exceptSessionId ?? 0],
       );
     },
+
+    deleteEnded(endedBeforeMs, limit) {
+      return connection.run(
+        `DELETE FROM sessions WHERE id IN (
+           SELECT id FROM sessions WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2
+         )`,
+        [endedBeforeMs, limit],
+      );
+    },
+
+    deleteExpired(expiredBeforeMs, limit) {
+      return connection.run(
+        `DELETE FROM sessions WHERE id IN (
+           SELECT t.session_id FROM refresh_tokens t
+           WHERE t.used_at_ms IS NULL AND t.expires_at_ms < $1 AND NOT EXISTS (
+             SELECT 1 FROM refresh_tokens o
+             WHERE o.session_id = t.session_id AND o.used_at_ms IS NULL AND o.expires_at_ms >= $1
+           ) ORDER BY t.expires_at_ms LIMIT $2
+         )`,
+        [expiredBeforeMs, limit],
+      );
+    },
   };
 }
 

@@ -292,6 +292,12 @@ const TABLE: readonly Cases[] = [
     bad: ["0"],
   },
   {
+    setting: "AUDIT_RETENTION_DAYS",
+    of: (config) => config.auditRetentionDays,
+    good: [["365", 365]],
+    bad: ["0", "a year"],
+  },
+  {
     setting: "METRICS_PORT",
     of: (config) => config.metricsPort,
     good: [["9100", 9100]],
