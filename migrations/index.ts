@@ -29,6 +29,10 @@ import text26 from "./0012_audit_guards.up.postgres.sql" with { type: "text" };
 import text27 from "./0012_audit_guards.up.sqlite.sql" with { type: "text" };
 import text28 from "./0013_housekeeping.down.sql" with { type: "text" };
 import text29 from "./0013_housekeeping.up.sql" with { type: "text" };
+import text30 from "./0014_user_directory.down.postgres.sql" with { type: "text" };
+import text31 from "./0014_user_directory.down.sqlite.sql" with { type: "text" };
+import text32 from "./0014_user_directory.up.postgres.sql" with { type: "text" };
+import text33 from "./0014_user_directory.up.sqlite.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -61,4 +65,8 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0012_audit_guards.up.sqlite.sql": text27,
   "0013_housekeeping.down.sql": text28,
   "0013_housekeeping.up.sql": text29,
+  "0014_user_directory.down.postgres.sql": text30,
+  "0014_user_directory.down.sqlite.sql": text31,
+  "0014_user_directory.up.postgres.sql": text32,
+  "0014_user_directory.up.sqlite.sql": text33,
 };

@@ -19,6 +19,7 @@ import { LiveKeys } from "./live-keys.ts";
 import { RedisRateLimitStore } from "./redis/rate-limits.ts";
 import type { Database } from "./storage/database.ts";
 import { migrateUp, parseMigrations } from "./storage/migrations.ts";
+import { openFiles } from "./storage/files.ts";
 import { openDatabase } from "./storage/open.ts";
 import { openStore } from "./storage/store.ts";
 
@@ -48,6 +49,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
   const database = openDatabase(config.database, log);
   const core = createCore({
     store: openStore(database, new AuditSealer(secret)),
+    files: openFiles(config),
     hasher: createHasher({ concurrency: config.hashConcurrency, maxQueued: config.hashQueue, clock, log }),
     keyring: keys.keyring,
     clock,
@@ -88,6 +90,9 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
       }
       keys.start();
       isStarted = true;
+      await core.adminSetup.announce().catch((error: unknown) => {
+        log.error("admin.setup_not_announced", {}, error);
+      });
     },
     startTasks() {
       const { housekeeping, tokenUses } = core;
@@ -136,6 +141,7 @@ function corePolicy(config: Config): CorePolicy {
       ...(config.publicUrl === null ? {} : { issuer: config.publicUrl }),
       earlierIssuers: config.previousPublicUrls,
     },
+    adminSetupToken: config.adminSetupToken,
   };
 }
 

@@ -190,6 +190,41 @@ export const settings = {
     default: () => "uploads",
     about: "The folder that avatars are kept in",
   }),
+  uploadUrl: setting("UPLOAD_URL", {
+    kind: optional(kinds.s3Location),
+    default: notSet,
+    about: "Keeps avatars in a bucket, s3://bucket/prefix, in place of UPLOAD_DIR",
+  }),
+  s3Endpoint: setting("S3_ENDPOINT", {
+    aliases: ["AWS_ENDPOINT"],
+    kind: optional(kinds.s3Endpoint),
+    default: notSet,
+    about: "The server of the bucket, where it is not Amazon's own",
+  }),
+  s3Region: setting("S3_REGION", {
+    aliases: ["AWS_REGION"],
+    kind: kinds.identifier("the name of a region"),
+    default: () => "us-east-1",
+    about: "The region of the bucket",
+  }),
+  s3AccessKeyId: setting("S3_ACCESS_KEY_ID", {
+    aliases: ["AWS_ACCESS_KEY_ID"],
+    kind: optional(kinds.identifier("the id of a key")),
+    default: notSet,
+    about: "The key to the bucket, with UPLOAD_URL",
+  }),
+  s3SecretAccessKey: setting("S3_SECRET_ACCESS_KEY", {
+    aliases: ["AWS_SECRET_ACCESS_KEY"],
+    kind: optional(kinds.secret),
+    default: notSet,
+    about: "The secret of that key",
+  }),
+  s3SessionToken: setting("S3_SESSION_TOKEN", {
+    aliases: ["AWS_SESSION_TOKEN"],
+    kind: optional(kinds.secret),
+    default: notSet,
+    about: "The token that goes with a temporary key",
+  }),
   maxUploadMb: setting("MAX_UPLOAD_MB", {
     kind: kinds.integer(1, 1_024),
     default: () => 10,

@@ -1,6 +1,7 @@
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
 import type { AuditEntry } from "./audit.ts";
+import type { Avatars } from "./avatars.ts";
 import { Fault } from "./fault.ts";
 import type { Clock } from "./clock.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
@@ -8,7 +9,7 @@ import type { Log } from "./log.ts";
 import type { Logins } from "./logins.ts";
 import type { Listing } from "./pages.ts";
 import type { Hasher } from "./passwords.ts";
-import type { AccountReads, Store, Writes } from "./store.ts";
+import type { Store, Writes } from "./store.ts";
 import { requireVersion, rowGone } from "./versions.ts";
 import type { ExpectedVersion } from "./versions.ts";
 
@@ -48,6 +49,8 @@ export interface Registration {
   /** For an administrator who makes an account for someone; a user and active where absent. */
   readonly role?: Role;
   readonly isActive?: boolean;
+  /** The name of a file that was stored for it. */
+  readonly avatar?: string | undefined;
 }
 
 /** What is absent stays as it is; null clears what may be empty. */
@@ -73,30 +76,49 @@ export class Accounts {
   readonly #store: Store;
   readonly #hasher: Hasher;
   readonly #logins: Logins;
+  readonly #avatars: Avatars;
   readonly #clock: Clock;
   readonly #log: Log;
 
-  constructor(parts: { store: Store; hasher: Hasher; logins: Logins; clock: Clock; log: Log }) {
+  constructor(parts: {
+    store: Store;
+    hasher: Hasher;
+    logins: Logins;
+    avatars: Avatars;
+    clock: Clock;
+    log: Log;
+  }) {
     this.#store = parts.store;
     this.#hasher = parts.hasher;
     this.#logins = parts.logins;
+    this.#avatars = parts.avatars;
     this.#clock = parts.clock;
     this.#log = parts.log;
   }
 
-  /** Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account. */
-  async register(realm: Realm, registration: Registration, by: Actor): Promise<Account> {
+  /**
+   * Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account, and with whatever
+   * `permit` fails with, which runs in the write that makes the account.
+   */
+  async register(
+    realm: Realm,
+    registration: Registration,
+    by: Actor,
+    permit: (tx: Writes) => Promise<void> = async () => {},
+  ): Promise<Account> {
     const email = normalEmail(registration.email);
     const username = registration.username ?? null;
     // Hashing takes tens of milliseconds, so it stays outside the write; the constraint decides who was first.
     const passwordHash = await this.#hasher.hash(registration.password);
     const given = { email, username, phone: registration.phone ?? null };
     const inserted = this.#store.write(async (tx) => {
+      await permit(tx);
       const atMs = this.#clock.nowMs();
       const account = await tx.accounts(realm).insert({
         ...given,
         usernameKey: username === null ? null : usernameKey(username),
         name: registration.name ?? null,
+        avatar: registration.avatar ?? null,
         passwordHash,
         ...(registration.role === undefined ? {} : { role: registration.role }),
         ...(registration.isActive === undefined ? {} : { isActive: registration.isActive }),
@@ -137,7 +159,8 @@ export class Accounts {
   }
 
   /**
-   * Changes an account, all of it or nothing. A new password ends the account's sessions and every access token.
+   * Changes an account, deleted or not, all of it or nothing. A new password ends the account's sessions and every
+   * access token. The file of an avatar that is replaced goes.
    *
    * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, with `precondition_failed`,
    * and, for a password, with `wrong_current_password` or `locked`.
@@ -149,54 +172,86 @@ export class Accounts {
     by: Actor,
     expected: ExpectedVersion = "any",
   ): Promise<Account> {
-    const { realm, id } = account;
     const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
-    const passwordHash = password === null ? undefined : await this.#hasher.hash(password.password);
-    const apply = async (tx: Writes): Promise<Account> => {
-      const nowMs = this.#clock.nowMs();
-      const row = {
-        ...given,
-        ...(given.username === undefined ? {} : { usernameKey: usernameKey(given.username) }),
-      };
-      const accounts = tx.accounts(realm);
-      const current = await live(accounts, account);
-      const atVersion = requireVersion(expected, realm, current);
-      if (Object.keys(change).length === 0 && passwordHash === undefined) return current;
-      const updated = await accounts.update(id, row, nowMs, atVersion);
-      if (updated === null) throw rowGone(atVersion, realm, id);
-      const told = { atMs: nowMs, by, subject: updated };
-      for (const change of changesBetween(current, updated)) tx.audit.record({ ...change, ...told });
-      if (passwordHash === undefined) return updated;
-      tx.audit.record({ event: "password.changed", ...told });
-      const reset = await accounts.setPassword(id, passwordHash, nowMs);
-      await endSessions(tx, updated, nowMs);
-      return reset ?? updated;
-    };
+    const passwordHash = password === null ? null : await this.#hasher.hash(password.password);
+    const apply = (tx: Writes) => this.#apply(tx, account, given, passwordHash, by, expected);
     const entitlement = password?.entitlement ?? "administrator";
     const changing =
       entitlement === "administrator"
         ? this.#store.write(apply)
         : // A missing password is a wrong one, and counts like it.
           this.#logins.confirm(account, entitlement.current ?? "", by, apply);
-    const updated = await changing.catch((error: unknown) => tellTaken(error, given));
-    if (password !== null) this.#log.info("password.changed", { realm, account: id, ...logged(by) });
+    const { updated, replaced } = await changing.catch((error: unknown) => tellTaken(error, given));
+    await this.#avatars.discard(replaced);
+    this.#tellChange(updated, change, password, by);
     return updated;
   }
 
-  /** The row stays, so that nobody else gets the names; its sessions and tokens end for good. */
-  async delete(account: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<void> {
+  async #apply(
+    tx: Writes,
+    account: Account,
+    change: AccountChange,
+    passwordHash: string | null,
+    by: Actor,
+    expected: ExpectedVersion,
+  ): Promise<{ updated: Account; replaced: string | null }> {
     const { realm, id } = account;
-    await this.#store.write(async (tx) => {
+    const accounts = tx.accounts(realm);
+    const nowMs = this.#clock.nowMs();
+    const which = account.deletedAtMs === null ? "live" : "any";
+    // Of two who replace an avatar at once, each must find the file that the other put there.
+    const current = requireThere(
+      account,
+      await (change.avatar === undefined ? accounts.byId(id) : accounts.lock(id)),
+    );
+    const replaced = change.avatar === undefined ? null : current.avatar;
+    const atVersion = requireVersion(expected, realm, current);
+    if (Object.keys(change).length === 0 && passwordHash === null) return { updated: current, replaced };
+
+    const names = change.username === undefined ? {} : { usernameKey: usernameKey(change.username) };
+    const updated = await accounts.update(id, { ...change, ...names }, nowMs, { which, atVersion });
+    if (updated === null) throw rowGone(atVersion, realm, id);
+    const told = { atMs: nowMs, by, subject: updated };
+    for (const entry of changesBetween(current, updated)) tx.audit.record({ ...entry, ...told });
+    if (passwordHash === null) return { updated, replaced };
+
+    tx.audit.record({ event: "password.changed", ...told });
+    const reset = await accounts.setPassword(id, passwordHash, nowMs);
+    await endSessions(tx, updated, nowMs);
+    return { updated: reset ?? updated, replaced };
+  }
+
+  #tellChange(
+    { realm, id }: Account,
+    { isActive, role }: AccountChange,
+    password: PasswordChange | null,
+    by: Actor,
+  ): void {
+    const who = { realm, account: id, ...logged(by) };
+    if (password !== null) this.#log.info("password.changed", who);
+    if (isActive !== undefined) this.#log.info(isActive ? "account.activated" : "account.blocked", who);
+    if (role !== undefined) this.#log.info("account.role_set", { role, ...who });
+  }
+
+  /** The row stays, so that nobody else gets the names; its avatar goes, its sessions and tokens end for good. */
+  async delete(account: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<Account> {
+    const { realm, id } = account;
+    const { deleted, avatar } = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const accounts = tx.accounts(realm);
-      const atVersion = requireVersion(expected, realm, await live(accounts, account));
+      const current = requireThere({ ...account, deletedAtMs: null }, await accounts.lock(id));
+      const atVersion = requireVersion(expected, realm, current);
       const deleted = await accounts.delete(id, nowMs, atVersion);
       if (deleted === null) throw rowGone(atVersion, realm, id);
+      const { avatar } = current;
       await endSessions(tx, deleted, nowMs);
       await tx.personalTokens.deleteAll(realm, id);
       tx.audit.record({ event: "account.deleted", atMs: nowMs, by, subject: deleted });
+      return { deleted, avatar };
     });
+    await this.#avatars.discard(avatar);
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
+    return deleted;
   }
 
   /** Takes a deletion back. What ended with it stays ended. */
@@ -213,10 +268,12 @@ export class Accounts {
   }
 }
 
-async function live(accounts: AccountReads, { realm, id }: Account): Promise<Account> {
-  const account = await accounts.byId(id);
-  if (account === null || account.deletedAtMs !== null) throw rowGone(undefined, realm, id);
-  return account;
+/** The row as it is by now: there, and not deleted since it was read. */
+function requireThere({ realm, id, deletedAtMs }: Account, current: Account | null): Account {
+  if (current === null || (deletedAtMs === null && current.deletedAtMs !== null)) {
+    throw rowGone(undefined, realm, id);
+  }
+  return current;
 }
 
 /** What the trail is told of a change: which fields, and never their values; a role and a block by themselves. */

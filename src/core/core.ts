@@ -1,8 +1,11 @@
 import { AccessTokens } from "./access-tokens.ts";
 import type { Profile, ProfileName } from "./access-tokens.ts";
 import { Accounts } from "./accounts.ts";
+import { AdminSetup } from "./admin-setup.ts";
 import { Audit } from "./audit.ts";
 import { Authentication } from "./authentication.ts";
+import { Avatars } from "./avatars.ts";
+import type { FileStore } from "./avatars.ts";
 import { SECOND_MS } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -22,13 +25,16 @@ import type { Store } from "./store.ts";
 import { Todos } from "./todos.ts";
 import { Tokens } from "./tokens.ts";
 import type { TokensOptions } from "./tokens.ts";
+import { UserDirectory } from "./user-directory.ts";
 
 /** All that the product does, put together over its ports; what the surfaces speak about. */
 export interface Core {
   readonly accounts: Accounts;
   readonly accessTokens: AccessTokens;
+  readonly adminSetup: AdminSetup;
   readonly audit: Audit;
   readonly authentication: Authentication;
+  readonly avatars: Avatars;
   readonly clock: Clock;
   readonly housekeeping: Housekeeping;
   readonly items: Items;
@@ -43,6 +49,7 @@ export interface Core {
   readonly store: Store;
   readonly todos: Todos;
   readonly tokenUses: TokenUses;
+  readonly userDirectory: UserDirectory;
 }
 
 export interface CorePolicy {
@@ -54,10 +61,13 @@ export interface CorePolicy {
   readonly issuer: Pick<TokensOptions, "issuer" | "earlierIssuers">;
   /** Null keeps the audit trail for ever. */
   readonly auditRetentionDays: number | null;
+  /** Null: one is made, and told to the operator while there is no administrator. */
+  readonly adminSetupToken: string | null;
 }
 
 export function createCore(parts: {
   store: Store;
+  files: FileStore;
   hasher: Hasher;
   keyring: Keyring;
   clock: Clock;
@@ -66,17 +76,21 @@ export function createCore(parts: {
   secret: string;
   policy: CorePolicy;
 }): Core {
-  const { store, hasher, keyring, clock, log, secret, policy } = parts;
+  const { store, files, hasher, keyring, clock, log, secret, policy } = parts;
   const tokens = new Tokens(keyring, clock, policy.issuer);
-  const pages = new Pages(secret);
   const audit = new Audit({ store, clock });
   const tokenUses = new TokenUses({ store, clock });
   const logins = new Logins({ store, hasher, clock, log, policy: policy.lockout });
+  const pages = new Pages(secret);
+  const avatars = new Avatars({ files, clock, log });
+  const accounts = new Accounts({ store, hasher, logins, avatars, clock, log });
   return {
-    accounts: new Accounts({ store, hasher, logins, clock, log }),
+    accounts,
     accessTokens: new AccessTokens(tokens, policy.accessTokens),
+    adminSetup: new AdminSetup({ accounts, store, clock, log, token: policy.adminSetupToken }),
     audit,
     authentication: new Authentication({ store, tokens, uses: tokenUses, clock }),
+    avatars,
     clock,
     housekeeping: new Housekeeping({ store, audit, clock, log, policy: housekeepingPolicy(policy) }),
     items: new Items({ store, pages, clock }),
@@ -89,6 +103,7 @@ export function createCore(parts: {
     store,
     todos: new Todos({ store, clock }),
     tokenUses,
+    userDirectory: new UserDirectory({ store, pages }),
   };
 }
 

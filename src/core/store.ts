@@ -30,6 +30,7 @@ export interface Store {
 export interface Reads {
   accounts(realm: Realm): AccountReads;
   readonly items: ItemReads;
+  readonly directory: UserDirectoryReads;
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
   readonly personalTokens: PersonalTokenReads;
@@ -49,6 +50,8 @@ export interface Writes extends Reads {
 // Accounts
 
 export interface AccountReads {
+  /** Whether there has ever been one: deleted accounts count. */
+  any(): Promise<boolean>;
   /** Deleted accounts too. */
   byId(id: number): Promise<Account | null>;
   /** By e-mail address or username, in any case; a deleted account is not found. */
@@ -63,18 +66,15 @@ export interface AccountReads {
 }
 
 export interface AccountWrites extends AccountReads {
+  /** Deleted accounts too; no other transaction changes the account until this one ends. */
+  lock(id: number): Promise<Account | null>;
   /** Fails with `conflict` on `email`, `username` or `phone`. */
   insert(account: NewAccount): Promise<Account>;
   /**
-   * A live account, of the given version if there is one; null where there is none. Fails with `conflict` on
-   * `email`, `username` or `phone`.
+   * Null where there is none that the guard lets through: a live one, without it, of any version. Fails with
+   * `conflict` on `email`, `username` or `phone`.
    */
-  update(
-    id: number,
-    change: AccountRowChange,
-    nowMs: number,
-    atVersion?: number | undefined,
-  ): Promise<Account | null>;
+  update(id: number, change: AccountRowChange, nowMs: number, guard?: RowGuard): Promise<Account | null>;
   /**
    * Null where there is none, or it is deleted already, or not of the given version. Every access token made
    * before is void.
@@ -88,6 +88,12 @@ export interface AccountWrites extends AccountReads {
   replaceHash(id: number, oldHash: string, newHash: string): Promise<void>;
 }
 
+/** What a row must still be for a change to be made. */
+export interface RowGuard {
+  readonly which?: "live" | "any";
+  readonly atVersion?: number | undefined;
+}
+
 export interface AccountRowChange extends AccountChange {
   readonly usernameKey?: string;
 }
@@ -98,10 +104,28 @@ export interface NewAccount {
   readonly usernameKey: string | null;
   readonly name: string | null;
   readonly phone: string | null;
+  readonly avatar?: string | null;
   readonly passwordHash: string;
   readonly role?: Role;
   readonly isActive?: boolean;
   readonly createdAtMs: number;
+}
+
+// The directory of users
+
+export interface UserDirectoryReads {
+  /** By id, the latest first. */
+  users(filter: UserFilter, slice: Slice<"id">): Promise<readonly Account[]>;
+  /** How many there are; of a search that finds more than 10,000 it says 10,000. */
+  count(filter: UserFilter): Promise<number>;
+}
+
+export interface UserFilter {
+  /** A part of the e-mail address, username, name or phone number, in any case; null for all. */
+  readonly search: string | null;
+  readonly isActive: boolean | null;
+  /** The deleted ones, or the others. */
+  readonly deleted: boolean;
 }
 
 // Sessions

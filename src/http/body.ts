@@ -34,6 +34,45 @@ export async function readForm(request: Request): Promise<Form> {
   return fields;
 }
 
+/** What a route was sent that takes a file beside its fields; `file` is null where none was chosen. */
+export type Submission =
+  { readonly json: unknown } | { readonly form: Form; readonly file: Uint8Array<ArrayBuffer> | null };
+
+/**
+ * JSON, or a multipart form of which one part may be a file. The file alone has the larger limit: whatever else is
+ * sent is held to that of any other body. Of the file nothing is kept but its bytes: what its sender called it, or
+ * said that it is, is nothing to go by.
+ */
+export async function readJsonOrMultipart(
+  request: Request,
+  upload: { readonly field: string; readonly maxBytes: number },
+): Promise<Submission> {
+  if (requireType(request, [JSON_TYPE, MULTIPART_TYPE]) === JSON_TYPE)
+    return { json: await readJson(request) };
+  const bytes = await readBytes(request, upload.maxBytes + MAX_BODY_BYTES);
+  const form = new Map<string, string>();
+  const files: File[] = [];
+  let textBytes = 0;
+  (await parseMultipart(request, bytes)).forEach((value, name) => {
+    if (typeof value !== "string") {
+      if (name === upload.field) files.push(value);
+      return;
+    }
+    form.set(name, value);
+    textBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  });
+  if (textBytes > MAX_BODY_BYTES) throw Fault.of({ kind: "too_large", limitBytes: MAX_BODY_BYTES });
+  return { form, file: await chosenFile(files, upload.maxBytes) };
+}
+
+/** A form in which no file was chosen sends an empty one. */
+async function chosenFile(files: readonly File[], maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const file = files.at(-1);
+  if (file === undefined || file.size === 0) return null;
+  if (file.size > maxBytes) throw Fault.of({ kind: "too_large", limitBytes: maxBytes });
+  return new Uint8Array(await file.arrayBuffer());
+}
+
 async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) {
   const contentType = request.headers.get("content-type") ?? "";
   try {

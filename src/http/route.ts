@@ -11,12 +11,12 @@ import { requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import type { FieldProblem, Noun } from "../core/fault.ts";
-import { FORM_TYPES, isForm, readJson } from "./body.ts";
+import { FORM_TYPES, isForm, readJson, readJsonOrMultipart } from "./body.ts";
 import type { Form } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Exchange, LimitName } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
-import { readObject } from "./schema.ts";
+import { readObject, takesNull } from "./schema.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -36,6 +36,8 @@ export interface PartDocs {
   readonly query?: TObject;
   readonly json?: TObject;
   readonly form?: TObject;
+  /** Beside `json`: the same fields may come by multipart, and this file with them. */
+  readonly upload?: { readonly field: string; readonly maxBytes: number };
   readonly cookie?: string;
   readonly header?: { readonly name: string; readonly description: string };
 }
@@ -203,6 +205,40 @@ export function jsonOrForm<Json extends TObject, Fields extends TObject>(
       return { json: valueOf(readObject(jsonSchema, await readJson(exchange.request, FORM_TYPES), "body")) };
     },
   };
+}
+
+/**
+ * The same fields as JSON or as a multipart form, which may bring a file along.
+ *
+ * A form sends each of its inputs, filled in or not, and has no word for null. So an empty field of a form is null
+ * where the schema takes null, and else it is absent.
+ */
+export function jsonOrMultipart<S extends TObject>(
+  schema: S,
+  upload: { readonly field: string; readonly maxBytes: number },
+): Part<{ readonly fields: Static<S>; readonly file: Uint8Array | null }> {
+  return {
+    kind: "input",
+    documents: { json: schema, upload },
+    async read(exchange) {
+      const sent = await readJsonOrMultipart(exchange.request, upload);
+      if ("json" in sent) return { fields: valueOf(readObject(schema, sent.json, "body")), file: null };
+      const values = formValues(schema, sent.form, upload.field);
+      return { fields: valueOf(readObject(schema, values, "form")), file: sent.file };
+    },
+  };
+}
+
+function formValues(schema: TObject, form: Form, fileField: string): Record<string, unknown> {
+  if ((form.get(fileField) ?? "") !== "") throw Fault.invalid("form", fileField, "Input should be a file");
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(schema.properties)) {
+    const value = form.get(name);
+    if (value === undefined || name === fileField) continue;
+    if (value !== "") values[name] = typedValue(field, value);
+    else if (takesNull(field)) values[name] = null;
+  }
+  return values;
 }
 
 export function query<S extends TObject>(schema: S): Part<Static<S>> {

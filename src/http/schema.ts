@@ -59,6 +59,10 @@ export const password = () => text({ rule: passwordTextProblem, format: "passwor
 
 export const nullable = <S extends TSchema>(schema: S) => t.Union([schema, t.Null()]);
 
+export function takesNull(schema: TSchema): boolean {
+  return (alternativesOf(schema) ?? [schema]).some(({ type }) => type === "null");
+}
+
 /** Reads the documented fields of `value` but those to be ignored, or answers what is wrong with each of them. */
 export function readObject<S extends TObject>(
   schema: S,

@@ -12,6 +12,7 @@ import { itemReads, itemWrites } from "./items.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
 import { personalTokenReads, personalTokenWrites } from "./personal-tokens.ts";
 import { sessionReads, sessionWrites } from "./sessions.ts";
+import { userDirectoryReads } from "./user-directory.ts";
 import { todoReads, todoWrites } from "./todos.ts";
 
 /** Fills the core's ports with SQL. */
@@ -36,6 +37,7 @@ function reads(connection: Connection): Reads {
   const accounts = perRealm((realm) => accountReads(connection, realm));
   return {
     accounts,
+    directory: userDirectoryReads(connection),
     items: itemReads(connection),
     sessions: sessionReads(connection),
     todos: todoReads(connection),
@@ -47,6 +49,7 @@ function reads(connection: Connection): Reads {
 function writes(connection: Connection, sealer: AuditSealer): Writes & { readonly audit: AuditNotes } {
   return {
     accounts: (realm) => accountWrites(connection, realm),
+    directory: userDirectoryReads(connection),
     items: itemWrites(connection),
     sessions: sessionWrites(connection),
     todos: todoWrites(connection),

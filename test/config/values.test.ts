@@ -408,6 +408,29 @@ test("a database in memory is for tests alone", () => {
   expect(config.database).toMatchObject({ engine: "sqlite", path: ":memory:" });
 });
 
+test("UPLOAD_URL keeps avatars in a bucket, and needs a key", () => {
+  const key = { S3_ACCESS_KEY_ID: "AKIA1", AWS_SECRET_ACCESS_KEY: "hunter2" };
+  expect(configOf({}).uploadS3).toBeNull();
+  expect(configOf({ ...key, UPLOAD_URL: "s3://pictures" }).uploadS3).toEqual({
+    bucket: "pictures",
+    prefix: "",
+    endpoint: null,
+    region: "us-east-1",
+    accessKeyId: "AKIA1",
+    secretAccessKey: "hunter2",
+    sessionToken: null,
+  });
+  const elsewhere = { ...key, UPLOAD_URL: "s3://pictures//a/b/", S3_ENDPOINT: "http://127.0.0.1:9000/" };
+  expect(configOf(elsewhere).uploadS3).toMatchObject({ prefix: "a/b/", endpoint: "http://127.0.0.1:9000" });
+  expectMistake({ UPLOAD_URL: "s3://pictures" }, "UPLOAD_URL: a bucket needs a key");
+  for (const bad of ["pictures", "https://pictures", "s3://", "s3://A", "s3://pictures/../x", "s3://a b"]) {
+    expectMistake({ ...key, UPLOAD_URL: bad }, "UPLOAD_URL: ");
+  }
+  for (const bad of ["127.0.0.1:9000", "http://u:p@h", "http://h/path", "ftp://h"]) {
+    expectMistake({ S3_ENDPOINT: bad }, "S3_ENDPOINT: ");
+  }
+});
+
 test("COOKIE_SAMESITE=none goes with COOKIE_SECURE=true", () => {
   const { cookie } = configOf({ COOKIE_SAMESITE: "none", COOKIE_SECURE: "true" });
   expect(cookie).toEqual({ secure: true, sameSite: "none", domain: null });

@@ -38,6 +38,9 @@ export class MovableClock implements Clock {
   }
 }
 
+/** Made by the first upload of a program that has no folder of its own. */
+const UPLOADS = join(tmpdir(), `latchkey-test-uploads-${process.pid}`);
+
 const isPostgresThere = await hasPostgres();
 
 /** Declares a suite once for each engine, each on a migrated database of its own that is gone afterwards. */
@@ -83,6 +86,7 @@ export function starter(databaseUrl: string, running: Running = new Running()): 
         ENVIRONMENT: "test",
         DATABASE_URL: databaseUrl,
         KEYS_DIR: settings["KEYS_DIR"] ?? sharedKeys(),
+        UPLOAD_DIR: UPLOADS,
         ...settings,
       },
       dotEnv: undefined,

@@ -4,6 +4,7 @@ import { detailPhrases } from "../../http/detail-dialect.ts";
 import type { Surface } from "../../http/surface.ts";
 import { healthRoutes } from "./health.ts";
 import type { Health } from "./health.ts";
+import { uploadRoutes } from "./uploads.ts";
 import { wellKnownRoutes } from "./well-known.ts";
 
 export const operationsDialect = dialect(detailPhrases);
@@ -15,6 +16,6 @@ export function operations(parts: { health: Health; core: Core; publicUrl: strin
     name: "operations",
     prefixes: [],
     dialect: operationsDialect,
-    routes: [...healthRoutes(health), ...wellKnownRoutes(core, publicUrl)],
+    routes: [...healthRoutes(health), ...wellKnownRoutes(core, publicUrl), ...uploadRoutes(core.avatars)],
   };
 }

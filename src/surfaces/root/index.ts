@@ -1,8 +1,9 @@
 import type { Core } from "../../core/core.ts";
 import type { Surface } from "../../http/surface.ts";
-import { loginRoutes } from "./auth.ts";
+import { adminUserRoutes } from "./admin-users.ts";
+import { authRoutes } from "./auth.ts";
 import { rootDialect } from "./dialect.ts";
-import { profileRoutes } from "./profile.ts";
+import { ownDeletionRoute, profileRoutes } from "./profile.ts";
 import { ADMINS, USERS } from "./realms.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { accountViews } from "./views.ts";
@@ -10,19 +11,30 @@ import { accountViews } from "./views.ts";
 export interface RootOptions {
   /** The address that clients use, for absolute links; links are paths without it. */
   readonly publicUrl: string | null;
+  readonly maxUploadMb: number;
+}
+
+/** The one file that a form may bring along. */
+export interface Upload {
+  readonly field: string;
+  readonly maxBytes: number;
 }
 
 /** The contract of seed 001: CONTRACT.md beside this file. */
-export function root(core: Core, options: RootOptions): Surface {
-  const view = accountViews(options.publicUrl);
+export function root(core: Core, { publicUrl, maxUploadMb }: RootOptions): Surface {
+  const shared = {
+    upload: { field: "avatar", maxBytes: maxUploadMb * 1024 * 1024 },
+    view: accountViews(publicUrl),
+  };
+  const ofBothRealms = [USERS, ADMINS].flatMap((place) => [
+    ...authRoutes(core, place, shared),
+    ...profileRoutes(core, place, shared),
+    ...tokenRoutes(core, place),
+  ]);
   return {
     name: "root",
     prefixes: ["/auth", "/users", "/admin"],
     dialect: rootDialect,
-    routes: [USERS, ADMINS].flatMap((place) => [
-      ...loginRoutes(core, place),
-      ...profileRoutes(place, view),
-      ...tokenRoutes(core, place),
-    ]),
+    routes: [...ofBothRealms, ownDeletionRoute(core, USERS), ...adminUserRoutes(core, shared)],
   };
 }

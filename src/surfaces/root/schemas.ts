@@ -1,10 +1,60 @@
 import { SCOPES } from "../../core/caller.ts";
+import { normalPhone } from "../../core/identity.ts";
+import type { PasswordRule } from "../../core/passwords.ts";
 import { TOKEN_MAX_DAYS, TOKEN_NAME_MAX_CHARACTERS } from "../../core/personal-tokens.ts";
-import { nullable, password, t, text } from "../../http/schema.ts";
+import { pageFields } from "../../http/pages.ts";
+import { email, newPassword, nullable, password, t, text, username } from "../../http/schema.ts";
 import { Success } from "./envelope.ts";
 
 const id = (example = 1) => t.Integer({ minimum: 1, example });
 const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00.000Z" });
+
+const NAME_MAX_CHARACTERS = 255;
+const SEARCH_MAX_CHARACTERS = 255;
+
+const name = () => text({ min: 1, max: NAME_MAX_CHARACTERS, trim: true, example: "Ada Lovelace" });
+
+/** Empty is no number at all. */
+const phone = () =>
+  nullable(
+    text({
+      rule: (value) =>
+        value === "" || normalPhone(value) !== null
+          ? null
+          : "must be an international phone number, such as +49 151 12345678",
+      example: "+49 151 12345678",
+    }),
+  );
+
+export const Registration = (rule: PasswordRule) =>
+  t.Object({
+    username: username(),
+    name: name(),
+    email: email(),
+    password: newPassword(rule),
+    phone: t.Optional(phone()),
+  });
+
+/** Where a field may be left as it is, null says so too; only a phone number and an avatar can be taken away. */
+const kept = <S extends ReturnType<typeof text>>(schema: S) => t.Optional(nullable(schema));
+
+const changeFields = (rule: PasswordRule) => ({
+  name: kept(name()),
+  email: kept(email()),
+  phone: t.Optional(phone()),
+  username: kept(username()),
+  avatar: kept(text({ description: "By JSON: null removes it, its own name leaves it" })),
+  password: kept(newPassword(rule)),
+});
+
+export const OwnChange = (rule: PasswordRule) =>
+  t.Object({ ...changeFields(rule), current_password: kept(password()) });
+
+export const UserChange = (rule: PasswordRule) =>
+  t.Object({
+    ...changeFields(rule),
+    role: t.Optional(t.Union([t.Literal("user"), t.Literal("admin"), t.Null()])),
+  });
 
 export const Login = t.Object({
   username: text({ description: "The username or the e-mail address" }),
@@ -22,6 +72,18 @@ export const LoggedIn = t.Object({
   ...Success(AccessToken).properties,
   access_token: t.String(),
   token_type: t.Literal("bearer"),
+});
+
+export const UserQuery = t.Object({
+  ...pageFields,
+  search: t.Optional(
+    text({
+      max: SEARCH_MAX_CHARACTERS,
+      description: "A part of the e-mail address, username, name or phone number",
+    }),
+  ),
+  is_active: t.Optional(t.Boolean({ description: "Only those that may log in, or only those that may not" })),
+  deleted: t.Optional(t.Boolean({ description: "The deleted ones, in place of the others" })),
 });
 
 export const AccountView = t.Object({
