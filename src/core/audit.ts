@@ -5,6 +5,7 @@ import { ChainCheck, PRUNED, released } from "./audit-chain.ts";
 import type { AuditRow, AuditSealer, ChainBreak, ChainHead } from "./audit-chain.ts";
 import type { Clock } from "./clock.ts";
 import { DAY_MS } from "./clock.ts";
+import type { Listing } from "./pages.ts";
 import type { Store } from "./store.ts";
 
 /** What the trail tells of. Its words are kept for ever: an event is never renamed. */
@@ -81,6 +82,19 @@ export class Audit {
   constructor(parts: { store: Store; clock: Clock }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
+  }
+
+  /** Newest first, to be read in pages by cursor. */
+  listing(filter: AuditFilter): Listing<AuditRow, "seq"> {
+    const { event, account, fromMs, untilMs } = filter;
+    const { audit } = this.#store.read;
+    return {
+      scope: ["audit", event, account?.realm ?? null, account?.id ?? null, fromMs, untilMs],
+      order: { key: "seq", descending: true },
+      rows: ({ after, limit }) => audit.list(filter, after?.id ?? null, limit),
+      count: () => Promise.reject(new Error("the trail is read by cursor, and never counted")),
+      position: ({ seq }) => ({ value: seq, id: seq }),
+    };
   }
 
   /** Newest first, from below `beforeSeq`. */

@@ -14,7 +14,9 @@ export interface Position {
 }
 
 export type PageRequest = { readonly size: number } & (
-  { readonly page: number } | { readonly cursor: string }
+  | { readonly page: number }
+  /** Null for the beginning of a list that is never counted. */
+  | { readonly cursor: string | null }
 );
 
 export interface Page<Row> {
@@ -65,7 +67,7 @@ export class Pages {
     const slice = { order: listing.order, limit: size + 1 };
 
     if ("cursor" in request) {
-      const after = this.#opened(scope, request.cursor);
+      const after = request.cursor === null ? null : this.#opened(scope, request.cursor);
       const rows = await listing.rows({ ...slice, offset: 0, after });
       return { ...this.#cut(scope, listing, rows, size), size, numbered: null };
     }

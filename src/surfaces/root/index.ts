@@ -1,6 +1,7 @@
 import type { Core } from "../../core/core.ts";
 import type { Surface } from "../../http/surface.ts";
 import { adminUserRoutes } from "./admin-users.ts";
+import { auditRoutes } from "./audit.ts";
 import { authRoutes } from "./auth.ts";
 import { rootDialect } from "./dialect.ts";
 import { ownDeletionRoute, profileRoutes } from "./profile.ts";
@@ -35,6 +36,11 @@ export function root(core: Core, { publicUrl, maxUploadMb }: RootOptions): Surfa
     name: "root",
     prefixes: ["/auth", "/users", "/admin"],
     dialect: rootDialect,
-    routes: [...ofBothRealms, ownDeletionRoute(core, USERS), ...adminUserRoutes(core, shared)],
+    routes: [
+      ...ofBothRealms,
+      ownDeletionRoute(core, USERS),
+      ...adminUserRoutes(core, shared),
+      ...auditRoutes(core),
+    ],
   };
 }

@@ -1,3 +1,4 @@
+import { AUDIT_EVENTS } from "../../core/audit.ts";
 import { SCOPES } from "../../core/caller.ts";
 import { normalPhone } from "../../core/identity.ts";
 import type { PasswordRule } from "../../core/passwords.ts";
@@ -121,4 +122,54 @@ export const PersonalTokenView = t.Object({
 export const NewPersonalToken = t.Object({
   ...PersonalTokenView.properties,
   token: t.String({ description: "Shown this once: keep it now" }),
+});
+
+const ACCOUNT = /^(?:user|admin):[1-9][0-9]{0,14}$/;
+const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/i;
+
+const moment = (description: string) =>
+  text({
+    description,
+    format: "date-time",
+    example: "2026-01-04T10:00:00Z",
+    rule: (given) =>
+      INSTANT.test(given) && !Number.isNaN(Date.parse(given))
+        ? null
+        : "Input should be a time, as 2026-01-04T10:00:00Z, or a day",
+  });
+
+export const AuditQuery = t.Object({
+  event: t.Optional(t.Union(AUDIT_EVENTS.map((event) => t.Literal(event)))),
+  account: t.Optional(
+    text({
+      description: "Who did it, or whom it happened to",
+      example: "user:1",
+      rule: (given) => (ACCOUNT.test(given) ? null : "Input should be an account, as user:1 or admin:1"),
+    }),
+  ),
+  from: t.Optional(moment("From this time on")),
+  to: t.Optional(moment("Up to this time, and not at it")),
+  page_size: t.Optional(t.Integer({ minimum: 1, maximum: 100, default: 50 })),
+  cursor: t.Optional(text({ max: 256, description: "A page's `next_cursor`" })),
+});
+
+export const AuditRowView = t.Object({
+  id: id(),
+  time: time(),
+  event: t.String({ example: "account.blocked" }),
+  actor: t.Object({
+    kind: t.String({ description: "user, admin, operator (at the shell), or nobody (not yet known)" }),
+    id: nullable(id()),
+  }),
+  subject: nullable(t.Object({ realm: t.String({ description: "user or admin" }), id: nullable(id()) })),
+  client_address: nullable(t.String()),
+  request_id: nullable(t.String()),
+  detail: t.Unknown({ description: "What the event has to say besides" }),
+  hash: t.String({ description: "SHA-256 over the row and the one before it, in hex" }),
+});
+
+export const AuditPage = t.Object({
+  items: t.Array(AuditRowView),
+  page_size: t.Integer(),
+  next_cursor: nullable(t.String()),
 });
