@@ -130,7 +130,7 @@ function pickFields(
 }
 
 function pickField(schema: TSchema, given: unknown, problems: Problems): unknown {
-  if (isArraySchema(schema)) return pickItems(schema, given, problems);
+  if (isListOfObjects(schema)) return pickItems(schema, given, problems);
   const message = problemWith(schema, given);
   if (message !== null) problems.add(message);
   return given;
@@ -138,7 +138,7 @@ function pickField(schema: TSchema, given: unknown, problems: Problems): unknown
 
 function pickItems(schema: TArray, given: unknown, problems: Problems): readonly unknown[] {
   const { minItems = 0, maxItems = Infinity, items } = schema;
-  if (!Array.isArray(given)) problems.add("Input should be a list");
+  if (!Array.isArray(given)) problems.add("Input should be a valid list");
   else if (given.length < minItems || given.length > maxItems)
     problems.add(`Input should have ${minItems} to ${maxItems} items`);
   else return given.map((item, index) => pickItem(items, item, problems.at(index)));
@@ -147,9 +147,9 @@ function pickItems(schema: TArray, given: unknown, problems: Problems): readonly
 
 /** An item is an object of one shape, or of one of several, which a constant among their fields tells apart. */
 function pickItem(schema: TSchema, item: unknown, problems: Problems): unknown {
-  const shapes = (alternativesOf(schema) ?? [schema]).filter(isObjectSchema);
+  const shapes = shapesOf(schema);
   const [first] = shapes;
-  if (first === undefined) throw new Error("a list's items must be objects");
+  if (first === undefined) throw new Error("a list of objects says nothing of their shape");
   const tag = Object.keys(first.properties).find((name) => first.properties[name]?.const !== undefined);
   if (tag === undefined || !isRecord(item)) return pickFields(first, item, problems);
   const shape = shapes.find(({ properties }) => properties[tag]?.const === item[tag]);
@@ -159,8 +159,14 @@ function pickItem(schema: TSchema, item: unknown, problems: Problems): unknown {
   return item;
 }
 
-function isArraySchema(schema: TSchema): schema is TArray {
-  return schema.type === "array";
+function isListOfObjects(schema: TSchema): schema is TArray {
+  const { items } = schema;
+  return schema.type === "array" && isSchema(items) && shapesOf(items).length > 0;
+}
+
+/** What an object may look like, by a schema that is for objects: one shape, or several. */
+function shapesOf(schema: TSchema): readonly TObject[] {
+  return (alternativesOf(schema) ?? [schema]).filter(isObjectSchema);
 }
 
 function isObjectSchema(schema: TSchema): schema is TObject {
@@ -223,7 +229,7 @@ function problemWithInteger(schema: TSchema, value: unknown): string | null {
   return null;
 }
 
-/** The first thing that is wrong with any of the items; it says which only by what it should be. */
+/** For a list of plain values: the first thing that is wrong with any of them; it says which only by what it should be. */
 function problemWithList(schema: TSchema, value: unknown): string | null {
   const { items } = schema;
   if (!isSchema(items)) throw new Error("a list's schema must say what is in it");
