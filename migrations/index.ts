@@ -33,6 +33,8 @@ import text30 from "./0014_user_directory.down.postgres.sql" with { type: "text"
 import text31 from "./0014_user_directory.down.sqlite.sql" with { type: "text" };
 import text32 from "./0014_user_directory.up.postgres.sql" with { type: "text" };
 import text33 from "./0014_user_directory.up.sqlite.sql" with { type: "text" };
+import text34 from "./0015_idempotency_keys.down.sql" with { type: "text" };
+import text35 from "./0015_idempotency_keys.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -69,4 +71,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0014_user_directory.down.sqlite.sql": text31,
   "0014_user_directory.up.postgres.sql": text32,
   "0014_user_directory.up.sqlite.sql": text33,
+  "0015_idempotency_keys.down.sql": text34,
+  "0015_idempotency_keys.up.sql": text35,
 };

@@ -32,6 +32,7 @@ export function createApp(parts: {
     fallback: operationsDialect,
     services: {
       authentication: core.authentication,
+      idempotency: core.idempotency,
       limits: config.rateLimits.enabled ? { store: limits, rules: limitRules(config) } : null,
       cors: { origins: config.corsOrigins },
     },

@@ -4,6 +4,8 @@ import type { AuditEntry } from "./audit.ts";
 import type { Avatars } from "./avatars.ts";
 import { Fault } from "./fault.ts";
 import type { Clock } from "./clock.ts";
+import { nothingElse } from "./idempotency.ts";
+import type { Also } from "./idempotency.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { Logins } from "./logins.ts";
@@ -53,6 +55,14 @@ export interface Registration {
   readonly avatar?: string | undefined;
 }
 
+/** What belongs into the write that makes an account: a condition for it before, and what is kept with it after. */
+export interface WithinRegistration {
+  readonly permit?: (tx: Writes) => Promise<void>;
+  readonly also?: Also<Account>;
+}
+
+const nothingBefore = () => Promise.resolve();
+
 /** What is absent stays as it is; null clears what may be empty. */
 export interface AccountChange {
   readonly email?: string;
@@ -98,13 +108,13 @@ export class Accounts {
 
   /**
    * Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account, and with whatever
-   * `permit` fails with, which runs in the write that makes the account.
+   * fails that is done within the same write.
    */
   async register(
     realm: Realm,
     registration: Registration,
     by: Actor,
-    permit: (tx: Writes) => Promise<void> = async () => {},
+    { permit = nothingBefore, also = nothingElse }: WithinRegistration = {},
   ): Promise<Account> {
     const email = normalEmail(registration.email);
     const username = registration.username ?? null;
@@ -125,6 +135,7 @@ export class Accounts {
         createdAtMs: atMs,
       });
       tx.audit.record({ event: "account.registered", atMs, by, subject: account });
+      await also(tx, account);
       return account;
     });
     const account = await inserted.catch((error: unknown) => tellTaken(error, given));

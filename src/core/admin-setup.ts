@@ -44,7 +44,9 @@ export class AdminSetup {
 
   /** For a token that was admitted. Fails with `forbidden` where another was faster, and as any registration. */
   register(registration: Registration, by: Actor): Promise<Account> {
-    return this.#accounts.register("admin", registration, by, (tx) => this.#requireFirst(tx));
+    return this.#accounts.register("admin", registration, by, {
+      permit: (tx) => this.#requireFirst(tx),
+    });
   }
 
   #isDone(): Promise<boolean> {

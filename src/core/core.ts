@@ -11,6 +11,7 @@ import type { Clock } from "./clock.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { HousekeepingPolicy } from "./housekeeping.ts";
 import { Items } from "./items.ts";
+import { Idempotency } from "./idempotency.ts";
 import type { JsonWebKeySet, Keyring } from "./keyring.ts";
 import type { LockoutPolicy } from "./lockout.ts";
 import type { Log } from "./log.ts";
@@ -38,6 +39,7 @@ export interface Core {
   readonly clock: Clock;
   readonly housekeeping: Housekeeping;
   readonly items: Items;
+  readonly idempotency: Idempotency;
   readonly logins: Logins;
   readonly pages: Pages;
   /** A surface's rule for new passwords, with the operator's floor. */
@@ -73,6 +75,7 @@ export function createCore(parts: {
   clock: Clock;
   log: Log;
   /** What no client knows: the keys of what clients are given to hand back are made from it. */
+  /** Known to the server alone: what it gives out, it recognises by it. */
   secret: string;
   policy: CorePolicy;
 }): Core {
@@ -93,6 +96,7 @@ export function createCore(parts: {
     avatars,
     clock,
     housekeeping: new Housekeeping({ store, audit, clock, log, policy: housekeepingPolicy(policy) }),
+    idempotency: new Idempotency({ store, clock, secret }),
     items: new Items({ store, pages, clock }),
     logins,
     pages,

@@ -13,7 +13,13 @@ export interface HousekeepingPolicy {
   readonly lockMs: number;
 }
 
-export const HOUSEKEEPING_TASKS = ["personal_tokens", "sessions", "login_attempts", "audit"] as const;
+export const HOUSEKEEPING_TASKS = [
+  "personal_tokens",
+  "sessions",
+  "login_attempts",
+  "idempotency_keys",
+  "audit",
+] as const;
 export type HousekeepingTask = (typeof HOUSEKEEPING_TASKS)[number];
 
 /** How many rows each task removed; null for one that failed, which the log explains. */
@@ -50,6 +56,7 @@ export class Housekeeping {
       personal_tokens: await this.#attempt("personal_tokens", () => this.#removePersonalTokens()),
       sessions: await this.#attempt("sessions", () => this.#removeSessions()),
       login_attempts: await this.#attempt("login_attempts", () => this.#removeLoginAttempts()),
+      idempotency_keys: await this.#attempt("idempotency_keys", () => this.#removeIdempotencyKeys()),
       audit: await this.#attempt("audit", () => this.#pruneAudit()),
     };
     this.#log.info("housekeeping.done", report);
@@ -94,6 +101,11 @@ export class Housekeeping {
     const nowMs = this.#clock.nowMs();
     const untouchedSinceMs = nowMs - FORGOTTEN_AFTER_MS - ABANDONED_AFTER_MS - this.#policy.lockMs;
     return this.#removeAll((tx) => tx.loginAttempts.deleteForgotten(untouchedSinceMs, nowMs, ROWS_PER_WRITE));
+  }
+
+  #removeIdempotencyKeys(): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    return this.#removeAll((tx) => tx.idempotency.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
 
   async #pruneAudit(): Promise<number> {

@@ -1,6 +1,8 @@
 import type { Caller } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { nothingElse } from "./idempotency.ts";
+import type { Also } from "./idempotency.ts";
 import { requireOwned } from "./owned.ts";
 import type { Listing, Page, PageRequest, Pages, Slice } from "./pages.ts";
 import type { Store } from "./store.ts";
@@ -66,15 +68,17 @@ export class Items {
     this.#clock = parts.clock;
   }
 
-  create(caller: Caller, { name, description = null }: ItemInput): Promise<Item> {
-    return this.#store.write((tx) =>
-      tx.items.insert({
+  create(caller: Caller, input: ItemInput, also: Also<Item> = nothingElse): Promise<Item> {
+    return this.#store.write(async (tx) => {
+      const item = await tx.items.insert({
         accountId: caller.account.id,
-        name: name.trim(),
-        description,
+        name: input.name.trim(),
+        description: input.description ?? null,
         createdAtMs: this.#clock.nowMs(),
-      }),
-    );
+      });
+      await also(tx, item);
+      return item;
+    });
   }
 
   /** One's own, newest first. Fails with `invalid` for a cursor of another list. */

@@ -12,6 +12,7 @@ import type { AuditEntry, AuditFilter } from "./audit.ts";
 import type { AuditRow, ChainHead } from "./audit-chain.ts";
 import type { Scope } from "./caller.ts";
 import type { ItemReads, ItemWrites } from "./items.ts";
+import type { KeptAnswer } from "./idempotency.ts";
 import type { LockoutState } from "./lockout.ts";
 import type { Slice } from "./pages.ts";
 import type { PersonalToken } from "./personal-tokens.ts";
@@ -31,6 +32,7 @@ export interface Reads {
   accounts(realm: Realm): AccountReads;
   readonly items: ItemReads;
   readonly directory: UserDirectoryReads;
+  readonly idempotency: IdempotencyReads;
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
   readonly personalTokens: PersonalTokenReads;
@@ -40,6 +42,7 @@ export interface Reads {
 export interface Writes extends Reads {
   accounts(realm: Realm): AccountWrites;
   readonly items: ItemWrites;
+  readonly idempotency: IdempotencyWrites;
   readonly sessions: SessionWrites;
   readonly todos: TodoWrites;
   readonly personalTokens: PersonalTokenWrites;
@@ -281,4 +284,30 @@ export interface AuditWrites extends AuditReads {
   record(entry: AuditEntry): void;
   /** Deletes the rows up to this one; what is left must say so. Answers false where another has done it. */
   deleteThrough(seq: number): Promise<boolean>;
+}
+
+// Idempotency keys
+
+export interface IdempotencyReads {
+  /** What an owner's key stands for, or the same request under the same key, whoever sent it. */
+  find(
+    request: { readonly key: string; readonly owner: string; readonly fingerprint: Uint8Array },
+    nowMs: number,
+  ): Promise<{ readonly isSameRequest: boolean; readonly answer: KeptAnswer } | null>;
+}
+
+export interface IdempotencyWrites extends IdempotencyReads {
+  /** False where the owner's key stands for something already; waits for a transaction that is about to say so. */
+  keep(given: NewIdempotencyKey): Promise<boolean>;
+  /** At most `limit` of those whose time is up; answers how many. */
+  deleteExpired(nowMs: number, limit: number): Promise<number>;
+}
+
+export interface NewIdempotencyKey {
+  readonly key: string;
+  readonly owner: string;
+  readonly fingerprint: Uint8Array;
+  readonly answer: KeptAnswer;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
 }

@@ -3,6 +3,8 @@ import type { Caller } from "./caller.ts";
 import { requireRole } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { nothingElse } from "./idempotency.ts";
+import type { Also } from "./idempotency.ts";
 import { requireOwned } from "./owned.ts";
 import type { Listing, Order } from "./pages.ts";
 import type { Store, TodoChange, TodoFilter, TodoReads, TodoSelection, TodoSort, Writes } from "./store.ts";
@@ -57,8 +59,12 @@ export class Todos {
     this.#clock = parts.clock;
   }
 
-  create(caller: Caller, input: TodoInput): Promise<Todo> {
-    return this.#store.write((tx) => this.#create(tx, caller, input));
+  create(caller: Caller, input: TodoInput, also: Also<Todo> = nothingElse): Promise<Todo> {
+    return this.#store.write(async (tx) => {
+      const todo = await this.#create(tx, caller, input);
+      await also(tx, todo);
+      return todo;
+    });
   }
 
   list(caller: Caller, filter: TodoFilter): Promise<readonly Todo[]> {
@@ -99,13 +105,18 @@ export class Todos {
   }
 
   /** All of the operations, in their order, or none of them. Fails with `operation_failed`. */
-  bulk(caller: Caller, operations: readonly TodoOperation[]): Promise<readonly TodoOutcome[]> {
+  bulk(
+    caller: Caller,
+    operations: readonly TodoOperation[],
+    also: Also<readonly TodoOutcome[]> = nothingElse,
+  ): Promise<readonly TodoOutcome[]> {
     return this.#store.write(async (tx) => {
       const outcomes: TodoOutcome[] = [];
       for (const [index, operation] of operations.entries()) {
         const outcome = this.#apply(tx, caller, operation);
         outcomes.push(await outcome.catch((error: unknown) => tellOperation(error, index)));
       }
+      await also(tx, outcomes);
       return outcomes;
     });
   }

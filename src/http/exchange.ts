@@ -4,6 +4,7 @@ import type { Authentication } from "../core/authentication.ts";
 import { isAdmin } from "../core/caller.ts";
 import type { Caller } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
+import type { Idempotency } from "../core/idempotency.ts";
 import { clientKey } from "../core/client-address.ts";
 import type { RateLimitRule, RateLimitStore } from "../core/rate-limit.ts";
 import { bearerToken } from "../core/tokens.ts";
@@ -16,6 +17,7 @@ export type LimitName = "register" | "login" | "refresh" | "root_login" | "admin
 /** What every request needs from the program around it. */
 export interface Services {
   readonly authentication: Authentication;
+  readonly idempotency: Idempotency;
   readonly limits: {
     readonly store: RateLimitStore;
     readonly rules: Readonly<Record<LimitName, RateLimitRule>>;
@@ -68,6 +70,22 @@ export class Exchange {
     };
   }
 
+  get idempotency(): Idempotency {
+    return this.#services.idempotency;
+  }
+
+  /** Whose a key is that the client chose: the account's, or that of whoever is behind this address. */
+  get owner(): { readonly owner: string; readonly isAnonymous: boolean } {
+    const account = this.#caller?.account;
+    return account === undefined
+      ? { owner: `client:${this.#clientKey}`, isAnonymous: true }
+      : { owner: `${account.realm}:${account.id}`, isAnonymous: false };
+  }
+
+  get #clientKey(): string {
+    return this.clientAddress === null ? "unknown" : clientKey(this.clientAddress);
+  }
+
   /** The account the request acts for, for the log; null before it is known. */
   get accountId(): number | null {
     return this.#caller?.account.id ?? null;
@@ -96,7 +114,7 @@ export class Exchange {
   async spend(limit: LimitName): Promise<void> {
     const { limits } = this.#services;
     if (limits === null) return;
-    const key = `${limit}:${this.clientAddress === null ? "unknown" : clientKey(this.clientAddress)}`;
+    const key = `${limit}:${this.#clientKey}`;
     const verdict = await limits.store.hit(key, limits.rules[limit]);
     if (!verdict.allowed)
       throw Fault.of({ kind: "rate_limited", retryAfterSeconds: verdict.retryAfterSeconds });

@@ -9,6 +9,7 @@ import type { AuditNotes } from "./audit.ts";
 import { UniqueViolation } from "./database.ts";
 import type { Connection, Database } from "./database.ts";
 import { itemReads, itemWrites } from "./items.ts";
+import { idempotencyReads, idempotencyWrites } from "./idempotency.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
 import { personalTokenReads, personalTokenWrites } from "./personal-tokens.ts";
 import { sessionReads, sessionWrites } from "./sessions.ts";
@@ -43,6 +44,7 @@ function reads(connection: Connection): Reads {
     todos: todoReads(connection),
     personalTokens: personalTokenReads(connection),
     audit: auditReads(connection),
+    idempotency: idempotencyReads(connection),
   };
 }
 
@@ -51,6 +53,7 @@ function writes(connection: Connection, sealer: AuditSealer): Writes & { readonl
     accounts: (realm) => accountWrites(connection, realm),
     directory: userDirectoryReads(connection),
     items: itemWrites(connection),
+    idempotency: idempotencyWrites(connection),
     sessions: sessionWrites(connection),
     todos: todoWrites(connection),
     personalTokens: personalTokenWrites(connection),

@@ -223,7 +223,7 @@ forEachEngine("requests", (start, engine) => {
       expect(answer.headers.get("access-control-allow-credentials")).toBe("true");
       expect(answer.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
       expect(answer.headers.get("access-control-expose-headers")).toBe(
-        "X-Request-ID, Retry-After, ETag, Link, Location",
+        "X-Request-ID, Retry-After, ETag, Link, Location, Idempotency-Replayed",
       );
     });
   });

@@ -5,6 +5,7 @@ import { Fault } from "../../core/fault.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
 import type { OpenedSession } from "../../core/sessions.ts";
 import type { Form } from "../../http/body.ts";
+import { once } from "../../http/once.ts";
 import { noContent, ok } from "../../http/reply.ts";
 import type { Reply } from "../../http/reply.ts";
 import {
@@ -65,9 +66,14 @@ function otherRoutes(core: Core): readonly Route[] {
     route("POST", "/auth/register", {
       summary: "Create an account with a username",
       operation: "register",
-      takes: { limit: limited("register"), body: json(AuthRegistration(passwordRule(AT_LEAST_6))) },
+      takes: { limit: limited("register"), body: json(AuthRegistration(passwordRule(AT_LEAST_6))), once },
       returns: { 200: AccountView },
-      run: async ({ body }, { actor }) => ok(accountView(await accounts.register("user", body, actor))),
+      run: ({ body, once }, { actor }) =>
+        once(
+          body,
+          (also) => accounts.register("user", body, actor, { also }),
+          (made: Account) => ok(accountView(made)),
+        ),
     }),
 
     route("POST", "/auth/refresh", {

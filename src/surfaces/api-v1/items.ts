@@ -1,6 +1,7 @@
 import type { Core } from "../../core/core.ts";
 import { DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS } from "../../core/items.ts";
 import type { Item } from "../../core/items.ts";
+import { once } from "../../http/once.ts";
 import { pageFields, pageOf, pageRequest, pageView } from "../../http/pages.ts";
 import { created, noContent, ok } from "../../http/reply.ts";
 import { caller, id, json, query, route } from "../../http/route.ts";
@@ -34,9 +35,14 @@ export function itemRoutes({ items }: Core): readonly Route[] {
     route("POST", "/items", {
       summary: "Create an item",
       operation: "createItem",
-      takes: { caller: caller("user", "todos:write"), item: json(ItemInput) },
+      takes: { caller: caller("user", "todos:write"), item: json(ItemInput), once },
       returns: { 201: ItemView },
-      run: async ({ caller, item }) => created(itemView(await items.create(caller, item))),
+      run: ({ caller, item, once }) =>
+        once(
+          item,
+          (also) => items.create(caller, item, also),
+          (made: Item) => created(itemView(made)),
+        ),
     }),
 
     route("GET", "/items", {

@@ -1,6 +1,8 @@
 import type { Core } from "../../core/core.ts";
 import type { TodoChange as Change } from "../../core/store.ts";
 import { noContent, ok } from "../../http/reply.ts";
+import type { Todo } from "../../core/todos.ts";
+import { once } from "../../http/once.ts";
 import { caller, id, json, query, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
 import { t } from "../../http/schema.ts";
@@ -13,9 +15,14 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
     route("POST", "/todos", {
       summary: "Create a todo",
       operation: "createTodo",
-      takes: { caller: caller("user", "todos:write"), todo: json(TodoInput) },
+      takes: { caller: caller("user", "todos:write"), todo: json(TodoInput), once },
       returns: { 200: TodoView },
-      run: async ({ caller, todo }) => ok(todoView(await todos.create(caller, todo))),
+      run: ({ caller, todo, once }) =>
+        once(
+          todo,
+          (also) => todos.create(caller, todo, also),
+          (made: Todo) => ok(todoView(made)),
+        ),
     }),
 
     route("GET", "/todos", {

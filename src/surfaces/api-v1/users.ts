@@ -1,9 +1,11 @@
+import type { Account } from "../../core/accounts.ts";
 import { isAdmin } from "../../core/caller.ts";
 import type { Core } from "../../core/core.ts";
 import { Fault } from "../../core/fault.ts";
 import { ALPHANUMERIC_8_TO_30 } from "../../core/passwords.ts";
 import { clearCookie, setCookie } from "../../http/cookies.ts";
 import type { CookiePolicy } from "../../http/cookies.ts";
+import { once } from "../../http/once.ts";
 import { noContent, ok } from "../../http/reply.ts";
 import { caller, cookie, id, json, limited, ownOrigin, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
@@ -28,9 +30,18 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
     route("POST", "/users/register", {
       summary: "Create an account by e-mail",
       operation: "registerUser",
-      takes: { limit: limited("register"), body: json(UserRegistration(passwordRule(ALPHANUMERIC_8_TO_30))) },
+      takes: {
+        limit: limited("register"),
+        body: json(UserRegistration(passwordRule(ALPHANUMERIC_8_TO_30))),
+        once,
+      },
       returns: { 200: RegisteredUser },
-      run: async ({ body }, { actor }) => ok(registeredUser(await accounts.register("user", body, actor))),
+      run: ({ body, once }, { actor }) =>
+        once(
+          body,
+          (also) => accounts.register("user", body, actor, { also }),
+          (made: Account) => ok(registeredUser(made)),
+        ),
     }),
 
     route("POST", "/users/login", {
