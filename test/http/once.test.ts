@@ -3,6 +3,7 @@ import { OPERATOR } from "../../src/core/actor.ts";
 import { DAY_MS } from "../../src/core/clock.ts";
 import { apiV1 } from "../../src/surfaces/api-v1/index.ts";
 import { root } from "../../src/surfaces/root/index.ts";
+import { v1 } from "../../src/surfaces/v1/index.ts";
 import { configOf } from "../config/support.ts";
 import { field, numberField } from "../support/client.ts";
 import type { Answer, TestClient } from "../support/client.ts";
@@ -240,11 +241,21 @@ forEachEngine("Idempotency-Key", (start) => {
     const everything = [
       ...apiV1(program().core, { secure: false, sameSite: "lax", domain: null }).routes,
       ...root(program().core, configOf({})).routes,
+      ...v1(program().core, { version: "", environment: "" }).routes,
     ];
     const keeping = everything.filter(({ docs }) =>
       docs.parts.some(({ header }) => header?.name === "Idempotency-Key"),
     );
-    expect(keeping.map(({ path }) => path)).toContain(TODOS);
+    expect(keeping.map(({ path }) => path).toSorted()).toEqual([
+      "/api/v1/auth/register",
+      "/api/v1/items",
+      TODOS,
+      USERS,
+      "/v1/auth/register",
+      "/v1/todos",
+      "/v1/todos/bulk",
+      "/v1/users",
+    ]);
     for (const { path, docs } of keeping)
       expect(JSON.stringify(docs.returns), path).not.toMatch(/token|secret|password/i);
   });

@@ -1,6 +1,7 @@
 import type { Core } from "../../core/core.ts";
 import { AT_LEAST_8 } from "../../core/passwords.ts";
 import { unlessKnown } from "../../http/etag.ts";
+import { once } from "../../http/once.ts";
 import { ok } from "../../http/reply.ts";
 import { caller, json, limited, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
@@ -13,11 +14,12 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
     route("POST", "/auth/register", {
       summary: "Register a new user",
       operation: "register",
-      takes: { limit: limited("register"), body: json(Registration(passwordRule(AT_LEAST_8))) },
+      takes: { limit: limited("register"), body: json(Registration(passwordRule(AT_LEAST_8))), once },
       returns: { 201: UserView },
-      run: async ({ body }, { actor }) => {
+      run: ({ body, once }, { actor }) => {
         const { full_name: name = null, ...given } = body;
-        return createdUser(await accounts.register("user", { ...given, name }, actor));
+        const user = { ...given, name };
+        return once(body, (also) => accounts.register("user", user, actor, also), createdUser);
       },
     }),
 

@@ -2,8 +2,9 @@ import type { Core } from "../../core/core.ts";
 import type { Order } from "../../core/pages.ts";
 import { searchWords } from "../../core/search.ts";
 import type { TodoSelection, TodoSort } from "../../core/store.ts";
-import type { TodoOperation } from "../../core/todos.ts";
+import type { Todo, TodoOperation, TodoOutcome } from "../../core/todos.ts";
 import { etag, ifMatch, unlessKnown } from "../../http/etag.ts";
+import { once } from "../../http/once.ts";
 import { pageLinks, pageRequest, pageView } from "../../http/pages.ts";
 import { created, noContent, ok } from "../../http/reply.ts";
 import { caller, id, json, query, route } from "../../http/route.ts";
@@ -17,12 +18,14 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
     route("POST", "/todos", {
       summary: "Create a todo",
       operation: "createTodo",
-      takes: { caller: caller("user", "todos:write"), todo: json(TodoInput) },
+      takes: { caller: caller("user", "todos:write"), todo: json(TodoInput), once },
       returns: { 201: TodoView },
-      run: async ({ caller, todo }) => {
-        const made = await todos.create(caller, todo);
-        return created(todoView(made), { location: `/v1/todos/${made.id}`, etag: etag(made) });
-      },
+      run: ({ caller, todo, once }) =>
+        once(
+          todo,
+          (also) => todos.create(caller, todo, also),
+          (made: Todo) => created(todoView(made), { location: `/v1/todos/${made.id}`, etag: etag(made) }),
+        ),
     }),
 
     route("GET", "/todos", {
@@ -46,9 +49,14 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
         "The operations are done in their order, each on what those before it left. Where one is refused none is " +
         "done, and the error names it, counting from 0.",
       operation: "bulkTodos",
-      takes: { caller: caller("user", "todos:write"), bulk: json(Bulk) },
+      takes: { caller: caller("user", "todos:write"), bulk: json(Bulk), once },
       returns: { 200: BulkResults },
-      run: async ({ caller, bulk }) => ok(bulkView(await todos.bulk(caller, bulk.operations.map(operation)))),
+      run: ({ caller, bulk, once }) =>
+        once(
+          bulk,
+          (also) => todos.bulk(caller, bulk.operations.map(operation), also),
+          (outcomes: readonly TodoOutcome[]) => ok(bulkView(outcomes)),
+        ),
     }),
 
     route("GET", "/todos/:todo_id", {

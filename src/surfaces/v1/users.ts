@@ -5,6 +5,7 @@ import type { Core } from "../../core/core.ts";
 import { Fault } from "../../core/fault.ts";
 import { AT_LEAST_8 } from "../../core/passwords.ts";
 import { etag, ifMatch, unlessKnown } from "../../http/etag.ts";
+import { once } from "../../http/once.ts";
 import { pageLinks, pageRequest, pageView } from "../../http/pages.ts";
 import { created, noContent, ok } from "../../http/reply.ts";
 import type { Reply } from "../../http/reply.ts";
@@ -36,12 +37,14 @@ export function userRoutes(core: Core): readonly Route[] {
         limit: limited("register"),
         caller: callerIfAny("user"),
         body: json(UserInput(rule), ADMIN_ONLY),
+        once,
       },
       returns: { 201: UserView },
-      run: async ({ body }, { actor }) => {
+      run: ({ body, once }, { actor }) => {
         const { full_name: name = null, is_active: isActive, ...given } = body;
         const rights = isActive === undefined ? {} : { isActive };
-        return createdUser(await accounts.register("user", { ...given, name, ...rights }, actor));
+        const user = { ...given, name, ...rights };
+        return once(body, (also) => accounts.register("user", user, actor, also), createdUser);
       },
     }),
 
