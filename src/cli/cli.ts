@@ -1,8 +1,11 @@
+import { adminCommand, userCommand } from "./accounts.ts";
+import { auditCommand } from "./audit.ts";
 import type { Command, Terminal } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
 import { keysCommand } from "./keys.ts";
+import { maintenanceCommand } from "./maintenance.ts";
 import { migrateCommand } from "./migrate.ts";
 import { nearest } from "./nearest.ts";
 import { serveCommand } from "./serve.ts";
@@ -42,6 +45,10 @@ export const commands: readonly Command[] = [
   serveCommand,
   migrateCommand,
   keysCommand,
+  adminCommand,
+  userCommand,
+  auditCommand,
+  maintenanceCommand,
   configCommand,
   healthcheckCommand,
   versionCommand,

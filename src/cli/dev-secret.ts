@@ -1,13 +1,28 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 
-import type { DatabaseTarget } from "../config.ts";
+import type { Config, DatabaseTarget } from "../config.ts";
+import { DatabaseRefused } from "../storage/database.ts";
 
 const SECRET_BYTES = 48;
 
 /** Where a development secret is kept: beside the database, so that both live and go together. */
 export function keptSecretPath(database: DatabaseTarget): string {
   return database.engine === "sqlite" ? `${database.path}.secret` : "./latchkey.secret";
+}
+
+/** The secret in force: the one that is set, else the one that is kept. */
+export function programSecret({ secretKey, database }: Config): string {
+  if (secretKey !== null) return secretKey;
+  try {
+    return keptSecret(keptSecretPath(database));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseRefused(
+      `SECRET_KEY is not set, and none can be kept beside the database: ${reason}`,
+      error,
+    );
+  }
 }
 
 /**

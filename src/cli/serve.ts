@@ -1,19 +1,16 @@
 import { warnings } from "../config.ts";
 import type { Config } from "../config.ts";
 import { SECOND_MS, systemClock } from "../core/clock.ts";
-import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
-import { KeysRefused } from "../key-files.ts";
 import { createLog, standardOutputWriter } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
-import { DatabaseRefused } from "../storage/database.ts";
-import { MigrationRefused } from "../storage/migrations.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
-import { keptSecret, keptSecretPath } from "./dev-secret.ts";
+import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { explainFailure } from "./failures.ts";
 import { refuseUsage, withSettings } from "./with-settings.ts";
 
 export const serveCommand: Command = {
@@ -43,7 +40,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   });
   let program: Program | null = null;
   try {
-    program = assemble(config, { clock: systemClock, log, secret: secretOf(config) });
+    program = assemble(config, { clock: systemClock, log, secret: programSecret(config) });
     await program.start();
     program.startTasks();
     const { url } = program.app.listen(config);
@@ -111,42 +108,4 @@ async function stop(program: Program, config: Config, log: Log): Promise<void> {
   await program.app.stop(config.shutdownTimeoutSeconds * SECOND_MS);
   await program.close();
   log.info("server.stopped");
-}
-
-/** Outside production a missing secret is made once, and kept where the data is. */
-function secretOf({ secretKey, database }: Config): string {
-  if (secretKey !== null) return secretKey;
-  try {
-    return keptSecret(keptSecretPath(database));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DatabaseRefused(
-      `SECRET_KEY is not set, and none can be kept beside the database: ${reason}`,
-      error,
-    );
-  }
-}
-
-function explainFailure(error: unknown, terminal: Terminal): number {
-  if (error instanceof KeysRefused) {
-    terminal.err(`latchkey: ${error.message}`);
-    return exitCodes.config;
-  }
-  if (error instanceof MigrationRefused) {
-    terminal.err(`latchkey: ${error.message}`);
-    return exitCodes.failure;
-  }
-  if (error instanceof DatabaseRefused) {
-    terminal.err(`latchkey: ${error.message}; see DATABASE_URL`);
-    return exitCodes.unavailable;
-  }
-  if (Fault.is(error, "unavailable")) {
-    terminal.err("latchkey: the database cannot be reached or did not answer in time: see DATABASE_URL");
-    return exitCodes.unavailable;
-  }
-  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-    terminal.err("latchkey: the address is in use: another program serves there; see PORT and HOST");
-    return exitCodes.unavailable;
-  }
-  throw error;
 }

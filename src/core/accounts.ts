@@ -8,6 +8,7 @@ import { nothingElse } from "./idempotency.ts";
 import type { Also } from "./idempotency.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
 import type { Log } from "./log.ts";
+import { accountSubject } from "./logins.ts";
 import type { Logins } from "./logins.ts";
 import type { Listing } from "./pages.ts";
 import type { Hasher } from "./passwords.ts";
@@ -263,6 +264,24 @@ export class Accounts {
     await this.#avatars.discard(avatar);
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
     return deleted;
+  }
+
+  /**
+   * Removes a deleted account for good, with its todos, sessions and tokens; its names are free again. What the
+   * audit trail says of it stays. Fails with `not_found` where it is not deleted.
+   */
+  async purge({ realm, id }: Account, by: Actor): Promise<void> {
+    const avatar = await this.#store.write(async (tx) => {
+      const account = await tx.accounts(realm).byId(id);
+      if (account === null || !(await tx.accounts(realm).purge(id))) {
+        throw Fault.of({ kind: "not_found", noun: realm, id });
+      }
+      await tx.loginAttempts.clear(realm, accountSubject(id));
+      tx.audit.record({ event: "account.purged", atMs: this.#clock.nowMs(), by, subject: account });
+      return account.avatar;
+    });
+    await this.#avatars.discard(avatar);
+    this.#log.info("account.purged", { realm, account: id, ...logged(by) });
   }
 
   /** Takes a deletion back. What ended with it stays ended. */

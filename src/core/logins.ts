@@ -235,7 +235,7 @@ function isUnchanged(current: Account, judged: Account | null): boolean {
   return current.deletedAtMs === null && current.credentialsVersion === judged?.credentialsVersion;
 }
 
-function accountSubject(id: number): string {
+export function accountSubject(id: number): string {
   return `account:${id}`;
 }
 

@@ -57,6 +57,10 @@ export interface AccountReads {
   any(): Promise<boolean>;
   /** Deleted accounts too. */
   byId(id: number): Promise<Account | null>;
+  /** By e-mail address or username, in any case; deleted accounts too. */
+  byName(name: string): Promise<Account | null>;
+  /** Oldest first: the live ones, or the deleted. */
+  list(deleted: boolean, afterId: number, limit: number): Promise<readonly Account[]>;
   /** By e-mail address or username, in any case; a deleted account is not found. */
   byLoginName(name: string): Promise<Account | null>;
   /** What the guard of a request needs, in one read: the account, and whether the token's session is still open. */
@@ -85,6 +89,8 @@ export interface AccountWrites extends AccountReads {
   delete(id: number, nowMs: number, atVersion?: number | undefined): Promise<Account | null>;
   /** Null where there is none that is deleted. */
   restore(id: number, nowMs: number): Promise<Account | null>;
+  /** Removes a deleted account for good, with all that refers to it; answers whether there was one. */
+  purge(id: number): Promise<boolean>;
   /** A new password: every access token made before it is void. Null where there is no such account. */
   setPassword(id: number, passwordHash: string, nowMs: number): Promise<Account | null>;
   /** The same password under current parameters, unless it was changed meanwhile. No token is touched. */

@@ -10,6 +10,17 @@ import { readSlice } from "./slices.ts";
 /** The realms are two tables of one shape. The name comes from this list alone, never from a request. */
 const TABLE: Readonly<Record<Realm, string>> = { user: "users", admin: "admins" };
 
+/** What refers to an account, and goes with it for good; a test holds this to the schema. */
+export const DEPENDENTS: Readonly<Record<Realm, readonly (readonly [table: string, column: string])[]>> = {
+  user: [
+    ["todos", "user_id"],
+    ["items", "user_id"],
+    ["sessions", "user_id"],
+    ["personal_tokens", "user_id"],
+  ],
+  admin: [["personal_tokens", "admin_id"]],
+};
+
 export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.password_hash, a.role, a.is_active,
   a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms, a.version`;
 
@@ -46,6 +57,20 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
     },
 
     byId: (id) => one("a.id = $1", id),
+
+    byName: (name) =>
+      name.includes("@")
+        ? one("a.email = $1", normalEmail(name))
+        : one("a.username_key = $1", usernameKey(name)),
+
+    async list(deleted, afterId, limit) {
+      const rows = await connection.all(
+        `SELECT ${ACCOUNT_COLUMNS} FROM ${table} a
+         WHERE a.deleted_at_ms IS ${deleted ? "NOT NULL" : "NULL"} AND a.id > $1 ORDER BY a.id LIMIT $2`,
+        [afterId, limit],
+      );
+      return rows.map((row) => accountOf(realm, row));
+    },
 
     // No username holds an `@`, so a name is one or the other and each look-up has its own index.
     byLoginName: (name) =>
@@ -165,6 +190,17 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
       );
       if (row === null) throw new Error(`an insert into ${table} answered no row`);
       return accountOf(realm, row);
+    },
+
+    async purge(id) {
+      // Nothing is removed from a live account, whatever happens between a look and this.
+      const deleted = `(SELECT id FROM ${table} WHERE id = $1 AND deleted_at_ms IS NOT NULL)`;
+      for (const [dependent, column] of DEPENDENTS[realm]) {
+        await connection.run(`DELETE FROM ${dependent} WHERE ${column} IN ${deleted}`, [id]);
+      }
+      return (
+        (await connection.run(`DELETE FROM ${table} WHERE id = $1 AND deleted_at_ms IS NOT NULL`, [id])) === 1
+      );
     },
 
     setPassword: (id, passwordHash, nowMs) =>

@@ -19,7 +19,7 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       run: ({ body, once }, { actor }) => {
         const { full_name: name = null, ...given } = body;
         const user = { ...given, name };
-        return once(body, (also) => accounts.register("user", user, actor, also), createdUser);
+        return once(body, (also) => accounts.register("user", user, actor, { also }), createdUser);
       },
     }),
 

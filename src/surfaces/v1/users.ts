@@ -44,7 +44,7 @@ export function userRoutes(core: Core): readonly Route[] {
         const { full_name: name = null, is_active: isActive, ...given } = body;
         const rights = isActive === undefined ? {} : { isActive };
         const user = { ...given, name, ...rights };
-        return once(body, (also) => accounts.register("user", user, actor, also), createdUser);
+        return once(body, (also) => accounts.register("user", user, actor, { also }), createdUser);
       },
     }),
 

@@ -156,6 +156,18 @@ forEachEngine("personal access tokens", (start) => {
     expect(Number(await stored())).toBe(Date.parse(usedAt) + 600_000);
   });
 
+  test("what was noted is written down when the program stops", async () => {
+    const own = await start({ RATE_LIMIT_ENABLED: "false" });
+    const owner = await someone(own, "user");
+    const { id, text } = await personalToken(owner);
+    own.clock.forwardMs(MINUTE_MS);
+    await owner.client.get("/users/me", { token: text });
+    await own.close();
+    const again = await start();
+    const tokens = await again.core.personalTokens.list(owner.account);
+    expect(tokens).toMatchObject([{ id, lastUsedAtMs: Date.parse("2026-01-04T10:01:00Z") }]);
+  });
+
   test("a token makes no token with more scopes than it has", async () => {
     const owner = await someone(program(), "user");
     const narrow = await personalToken(owner, { scopes: ["account:write", "todos:read", "todos:read"] });

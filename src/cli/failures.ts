@@ -1,0 +1,58 @@
+import { Fault } from "../core/fault.ts";
+import { KeysRefused } from "../key-files.ts";
+import { DatabaseRefused } from "../storage/database.ts";
+import { MigrationRefused } from "../storage/migrations.ts";
+import type { Terminal } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+
+/** What a command found wrong, in one line, and the exit code that goes with it. */
+export class Refusal extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = exitCodes.badInput) {
+    super(message);
+    this.name = "Refusal";
+    this.exitCode = exitCode;
+  }
+}
+
+/** Says in one line what an operator can put right, and answers the exit code; anything else is a fault of ours. */
+export function explainFailure(error: unknown, terminal: Terminal): number {
+  const { message, exitCode } = explanation(error);
+  terminal.err(`latchkey: ${message}`);
+  return exitCode;
+}
+
+function explanation(error: unknown): { readonly message: string; readonly exitCode: number } {
+  if (error instanceof Refusal) return error;
+  if (error instanceof KeysRefused) return { message: error.message, exitCode: exitCodes.config };
+  if (error instanceof MigrationRefused) return { message: error.message, exitCode: exitCodes.failure };
+  if (error instanceof DatabaseRefused) {
+    return { message: `${error.message}; see DATABASE_URL`, exitCode: exitCodes.unavailable };
+  }
+  if (error instanceof Fault) return faultExplanation(error);
+  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+    const message = "the address is in use: another program serves there; see PORT and HOST";
+    return { message, exitCode: exitCodes.unavailable };
+  }
+  throw error;
+}
+
+function faultExplanation(fault: Fault): { readonly message: string; readonly exitCode: number } {
+  switch (fault.what.kind) {
+    case "unavailable":
+      return {
+        message: "the database cannot be reached or did not answer in time: see DATABASE_URL",
+        exitCode: exitCodes.unavailable,
+      };
+    case "conflict":
+      return {
+        message: `the ${fault.what.field} is taken, perhaps by a deleted account`,
+        exitCode: exitCodes.badInput,
+      };
+    case "not_found":
+      return { message: `there is no such ${fault.what.noun}`, exitCode: exitCodes.badInput };
+    default:
+      throw fault;
+  }
+}

@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import { OPERATOR } from "../../src/core/actor.ts";
+import { Fault } from "../../src/core/fault.ts";
+import { DEPENDENTS } from "../../src/storage/accounts.ts";
+import { forEachEngine, shared } from "../support/program.ts";
+import { personalToken, PASSWORD, someone } from "../surfaces/root/people.ts";
+
+forEachEngine("purging an account", (start, engine) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+
+  test("removes it with all that refers to it, and frees its names; the trail keeps what it says", async () => {
+    const { core, database } = program();
+    const owner = await someone(program(), "user");
+    const { account, client } = owner;
+    await client.post("/api/v1/todos", { title: "Mine" }, owner);
+    await personalToken(owner);
+    await client.post("/api/v1/users/login", { email: account.email, password: PASSWORD });
+    const other = await someone(program(), "user");
+    await client.post("/api/v1/todos", { title: "Another's" }, other);
+
+    const live = await core.accounts.purge(account, OPERATOR).catch((error: unknown) => error);
+    expect(Fault.is(live, "not_found")).toBe(true);
+    await core.accounts.delete(account, OPERATOR);
+    await core.accounts.purge(account, OPERATOR);
+
+    for (const [table, column] of DEPENDENTS.user) {
+      const left = await database.reader.first(`SELECT COUNT(*) AS n FROM ${table} WHERE ${column} = $1`, [
+        account.id,
+      ]);
+      expect(`${table} ${left?.["n"]}`).toBe(`${table} 0`);
+    }
+    expect(
+      await core.todos.list({ account: other.account, sessionId: null, scopes: null, by: OPERATOR }, ALL),
+    ).toHaveLength(1);
+    expect(await core.store.read.accounts("user").byId(account.id)).toBeNull();
+    const { email } = account;
+    const again = await core.accounts.register("user", { email, password: PASSWORD }, OPERATOR);
+    expect(again.id).toBeGreaterThan(account.id);
+    const told = {
+      event: null,
+      account: { realm: "user", id: account.id },
+      fromMs: null,
+      untilMs: null,
+    } as const;
+    expect((await core.audit.list(told, null, 1))[0]?.event).toBe("account.purged");
+  });
+
+  test("knows every table that refers to accounts", async () => {
+    const { reader } = program().database;
+    const rows = await reader.all(
+      engine === "sqlite"
+        ? `SELECT f."table" AS target, m.name AS source, f."from" AS col
+           FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`
+        : `SELECT confrelid::regclass::text AS target, conrelid::regclass::text AS source, attname AS col
+           FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'f'`,
+    );
+    const referring = (target: string) =>
+      rows.filter((row) => row["target"] === target).map((row) => [row["source"], row["col"]]);
+    expect(referring("users").toSorted()).toEqual(DEPENDENTS.user.map((pair) => [...pair]).toSorted());
+    expect(referring("admins").toSorted()).toEqual(DEPENDENTS.admin.map((pair) => [...pair]).toSorted());
+  });
+});
+
+const ALL = { completed: null, limit: null, offset: 0 };
