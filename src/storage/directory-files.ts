@@ -9,13 +9,13 @@ export function directoryFiles(folder: string): FileStore {
   return {
     async put(name, content) {
       const unfinished = join(folder, `.${name}.${randomBytes(4).toString("hex")}`);
+      await mkdir(folder, { recursive: true }).catch(unavailable);
       try {
-        await mkdir(folder, { recursive: true });
         await writeDurably(unfinished, content);
         await rename(unfinished, join(folder, name));
       } catch (error) {
-        await rm(unfinished, { force: true });
-        throw unavailable(error);
+        await rm(unfinished, { force: true }).catch(unavailable);
+        unavailable(error);
       }
     },
 
@@ -25,9 +25,7 @@ export function directoryFiles(folder: string): FileStore {
     },
 
     async delete(name) {
-      await rm(join(folder, name), { force: true }).catch((error: unknown) => {
-        throw unavailable(error);
-      });
+      await rm(join(folder, name), { force: true }).catch(unavailable);
     },
   };
 }
@@ -44,6 +42,6 @@ async function writeDurably(path: string, content: Uint8Array): Promise<void> {
 }
 
 /** A full or missing disk is trouble of the moment, for whoever sent the file and for whoever runs the server. */
-function unavailable(cause: unknown): Fault {
-  return Fault.of({ kind: "unavailable" }, cause);
+function unavailable(cause: unknown): never {
+  throw Fault.of({ kind: "unavailable" }, cause);
 }

@@ -1,36 +1,75 @@
+import type { Account } from "../core/accounts.ts";
+import type { Slice } from "../core/pages.ts";
 import type { UserDirectoryReads, UserFilter } from "../core/store.ts";
 import { ACCOUNT_COLUMNS, accountOf } from "./accounts.ts";
 import type { Connection, SqlValue } from "./database.ts";
-import { integer } from "./rows.ts";
+import { integer, integerOrNull } from "./rows.ts";
 
 /** Nobody reads so many pages of a search; what there is beyond is found by its cursor all the same. */
 const COUNTED_AT_MOST = 10_000;
 
+/** The index of a search holds runs of so many letters: what is shorter has none. */
+const INDEXED_LETTERS = 3;
+
+/** Without an index rows are read in portions, so that nobody else's request waits for all of them on the event loop. */
+const PORTION_OF_IDS = 20_000;
+
 export function userDirectoryReads(connection: Connection): UserDirectoryReads {
   return {
-    async users(filter, { limit, offset, after }) {
-      const { from, key, where, values } = selection(filter);
-      const conditions = after === null ? where : [...where, `${key} < $${values.length + 3}`];
-      const rows = await connection.all(
-        `SELECT ${ACCOUNT_COLUMNS} FROM ${from} WHERE ${conditions.join(" AND ")}
-         ORDER BY ${key} DESC LIMIT $${values.length + 1} OFFSET $${values.length + 2}`,
-        [...values, limit, offset, ...(after === null ? [] : [after.id])],
-      );
-      return rows.map((row) => accountOf("user", row));
+    users(filter, slice) {
+      return hasNoIndex(filter)
+        ? usersByPortions(connection, filter, slice)
+        : selectUsers(connection, selection(filter, "users_search"), slice);
     },
 
-    async count(filter) {
+    count(filter) {
       if (filter.search === null) return countAll(connection, filter);
-      const { from, where, values } = selection(filter);
-      const row = await connection.first(
-        `SELECT COUNT(*) AS found FROM (
-           SELECT 1 FROM ${from} WHERE ${where.join(" AND ")} LIMIT ${COUNTED_AT_MOST}
-         ) AS counted`,
-        values,
-      );
-      return row === null ? 0 : integer(row, "found");
+      return hasNoIndex(filter)
+        ? countByPortions(connection, filter)
+        : countUsers(connection, selection(filter, "users_search"), COUNTED_AT_MOST);
     },
   };
+}
+
+function hasNoIndex({ search }: UserFilter): boolean {
+  return search !== null && [...search].length < INDEXED_LETTERS;
+}
+
+interface Selection {
+  readonly from: string;
+  /** What rows are sorted by: always the id, but named where the engine walks along it. */
+  readonly key: string;
+  readonly where: readonly string[];
+  readonly values: readonly SqlValue[];
+}
+
+/** The ids of a page are found first, by an index alone where one will do, and then those few rows are read. */
+async function selectUsers(
+  connection: Connection,
+  { from, key, where, values }: Selection,
+  { limit, offset, after }: Pick<Slice<"id">, "limit" | "offset" | "after">,
+): Promise<readonly Account[]> {
+  const conditions = after === null ? where : [...where, `${key} < $${values.length + 3}`];
+  const rows = await connection.all(
+    `SELECT ${ACCOUNT_COLUMNS} FROM users a WHERE a.id IN (
+       SELECT ${key} FROM ${from} WHERE ${conditions.join(" AND ")}
+       ORDER BY ${key} DESC LIMIT $${values.length + 1} OFFSET $${values.length + 2}
+     ) ORDER BY a.id DESC`,
+    [...values, limit, offset, ...(after === null ? [] : [after.id])],
+  );
+  return rows.map((row) => accountOf("user", row));
+}
+
+async function countUsers(
+  connection: Connection,
+  { from, where, values }: Selection,
+  atMost: number,
+): Promise<number> {
+  const row = await connection.first(
+    `SELECT COUNT(*) AS found FROM (SELECT 1 FROM ${from} WHERE ${where.join(" AND ")} LIMIT ${atMost}) AS counted`,
+    values,
+  );
+  return row === null ? 0 : integer(row, "found");
 }
 
 /** Without a search the database keeps the numbers itself: see the migration of the user directory. */
@@ -43,27 +82,69 @@ async function countAll(connection: Connection, { isActive, deleted }: UserFilte
   return row === null ? 0 : integer(row, "found");
 }
 
-interface Selection {
-  readonly from: string;
-  /** What rows are sorted by: the same number, but named where the engine walks along it. */
-  readonly key: string;
-  readonly where: readonly string[];
-  readonly values: readonly SqlValue[];
+async function usersByPortions(
+  connection: Connection,
+  filter: UserFilter,
+  { limit, offset, after }: Slice<"id">,
+): Promise<readonly Account[]> {
+  const found: Account[] = [];
+  for await (const portion of portions(connection, filter, after?.id ?? null)) {
+    const missing = limit + offset - found.length;
+    found.push(...(await selectUsers(connection, portion, { limit: missing, offset: 0, after: null })));
+    if (found.length === limit + offset) break;
+  }
+  return found.slice(offset);
+}
+
+async function countByPortions(connection: Connection, filter: UserFilter): Promise<number> {
+  let found = 0;
+  for await (const portion of portions(connection, filter, null)) {
+    found += await countUsers(connection, portion, COUNTED_AT_MOST - found);
+    if (found === COUNTED_AT_MOST) break;
+  }
+  return found;
+}
+
+/** The users below an id, the latest first, so many ids at a time. */
+async function* portions(connection: Connection, filter: UserFilter, below: number | null) {
+  const highest = below ?? (await idAfterAll(connection));
+  const all = selection(filter, "users_searched");
+  const count = all.values.length;
+  for (let end = highest; end > 0; end -= PORTION_OF_IDS) {
+    yield {
+      ...all,
+      where: [...all.where, `${all.key} < $${count + 1}`, `${all.key} >= $${count + 2}`],
+      values: [...all.values, end, end - PORTION_OF_IDS],
+    };
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function idAfterAll(connection: Connection): Promise<number> {
+  const row = await connection.first("SELECT MAX(id) AS last FROM users");
+  return row === null ? 0 : (integerOrNull(row, "last") ?? 0) + 1;
 }
 
 /**
  * `LIKE` finds what may match by the index over all runs of three letters: in its pattern, whatever is special to it
  * stands for any one letter. The second condition then holds the text itself against the words that were asked for.
  */
-function selection({ search, isActive, deleted }: UserFilter): Selection {
+function selection(
+  { search, isActive, deleted }: UserFilter,
+  searched: "users_search" | "users_searched",
+): Selection {
+  // Written out, not bound: an index of some rows serves only those who can be seen to ask for no others.
   const where = [`a.deleted_at_ms IS ${deleted ? "NOT NULL" : "NULL"}`];
-  const values: SqlValue[] = [];
-  const bind = (value: SqlValue) => `$${values.push(value)}`;
+  if (isActive !== null) where.push(isActive ? "a.is_active" : "NOT a.is_active");
+  if (search === null) return { from: "users a", key: "a.id", where, values: [] };
 
-  if (isActive !== null) where.push(`a.is_active = ${bind(isActive)}`);
-  if (search === null) return { from: "users a", key: "a.id", where, values };
   const sought = search.toLowerCase();
-  where.push(`s.text LIKE ${bind(`%${sought.replace(/[%_\\]/g, "_")}%`)}`);
-  where.push(`replace(s.text, ${bind(sought)}, '') <> s.text`);
-  return { from: "users_search s JOIN users a ON a.id = s.rowid", key: "s.rowid", where, values };
+  where.push("s.text LIKE $1", "replace(s.text, $2, '') <> s.text");
+  const key = searched === "users_search" ? "s.rowid" : "s.id";
+  return {
+    from: `${searched} s JOIN users a ON a.id = ${key}`,
+    key,
+    where,
+    values: [`%${sought.replace(/[%_\\]/g, "_")}%`, sought],
+  };
 }
