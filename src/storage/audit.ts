@@ -115,9 +115,11 @@ function conditions(
   if (event !== null) where((place) => `event = ${place(event)}`);
   if (account !== null) {
     const { realm, id } = account;
+    // As an OR of the two SQLite would walk through the whole trail: so each has its own index.
     where(
-      (place) => `((actor_kind = ${place(realm)} AND actor_id = ${place(id)})
-        OR (subject_realm = ${place(realm)} AND subject_id = ${place(id)}))`,
+      (place) => `seq IN (
+        SELECT seq FROM audit_log WHERE actor_kind = ${place(realm)} AND actor_id = ${place(id)}
+        UNION ALL SELECT seq FROM audit_log WHERE subject_realm = ${place(realm)} AND subject_id = ${place(id)})`,
     );
   }
   if (fromMs !== null) where((place) => `at_ms >= ${place(fromMs)}`);

@@ -8,7 +8,7 @@ import { Fault } from "../../src/core/fault.ts";
 import type { SqlValue } from "../../src/storage/database.ts";
 import { forEachEngine, shared, TEST_SECRET } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
-import { PASSWORD, personalToken, someone } from "../surfaces/root/someone.ts";
+import { PASSWORD, personalToken, someone } from "../support/someone.ts";
 
 const SEALER = new AuditSealer(TEST_SECRET);
 const ANYTHING = { event: null, account: null, fromMs: null, untilMs: null };

@@ -5,7 +5,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/core/clock.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { forEachEngine } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
-import { PASSWORD, personalToken, someone } from "../surfaces/root/someone.ts";
+import { PASSWORD, personalToken, someone } from "../support/someone.ts";
 
 const SETTINGS = { RATE_LIMIT_ENABLED: "false", MAX_LOGIN_ATTEMPTS: "5", LOCKOUT_DURATION_MINUTES: "30" };
 

@@ -3,7 +3,7 @@ import { OPERATOR } from "../../src/core/actor.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { DEPENDENTS } from "../../src/storage/accounts.ts";
 import { forEachEngine, shared } from "../support/program.ts";
-import { personalToken, PASSWORD, someone } from "../surfaces/root/someone.ts";
+import { personalToken, PASSWORD, someone } from "../support/someone.ts";
 
 forEachEngine("purging an account", (start, engine) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });

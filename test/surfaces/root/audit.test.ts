@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { OPERATOR } from "../../../src/core/actor.ts";
 import { DAY_MS } from "../../../src/core/clock.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
-import { data, personalToken, someone } from "./someone.ts";
+import { data, personalToken, someone } from "../../support/someone.ts";
 
 forEachEngine("GET /admin/audit", (start) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });

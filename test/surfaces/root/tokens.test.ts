@@ -5,7 +5,7 @@ import { OPERATOR } from "../../../src/core/actor.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { field } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
-import { data, ME, PASSWORD, personalToken, someone } from "./someone.ts";
+import { data, ME, PASSWORD, personalToken, someone } from "../../support/someone.ts";
 
 forEachEngine("personal access tokens", (start) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });

@@ -1,8 +1,8 @@
-import type { Account, Realm } from "../../../src/core/accounts.ts";
-import { OPERATOR } from "../../../src/core/actor.ts";
-import { textField } from "../../support/client.ts";
-import type { Answer, TestClient } from "../../support/client.ts";
-import type { TestProgram } from "../../support/program.ts";
+import type { Account, Realm } from "../../src/core/accounts.ts";
+import { OPERATOR } from "../../src/core/actor.ts";
+import { textField } from "./client.ts";
+import type { Answer, TestClient } from "./client.ts";
+import type { TestProgram } from "./program.ts";
 
 export const PASSWORD = "password123";
 
