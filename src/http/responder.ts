@@ -5,6 +5,7 @@ import { isArriving } from "./body.ts";
 import { corsHeaders, isPreflight, preflightReply } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import type { Services } from "./exchange.ts";
+import { requireSoundHost } from "./host.ts";
 import { InFlight } from "./in-flight.ts";
 import type { Reply } from "./reply.ts";
 import type { Target } from "./router.ts";
@@ -101,10 +102,16 @@ export class Responder {
       // Else the connection would stay open for the rest, however slowly it comes.
       return { ...reply, headers: { ...reply.headers, connection: "close" } };
     };
-    const work = target.handle(exchange).catch((error: unknown) => {
+    return this.inFlight.run(this.#work(target, exchange), late);
+  }
+
+  async #work(target: Target, exchange: Exchange): Promise<Reply> {
+    try {
+      requireSoundHost(exchange.request);
+      return await target.handle(exchange);
+    } catch (error) {
       return target.dialect.answer(this.#explain(error, exchange).what);
-    });
-    return this.inFlight.run(work, late);
+    }
   }
 
   /** What the client is told, and, where that hides something, what the operator is. */

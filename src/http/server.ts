@@ -1,6 +1,7 @@
 import type { Log } from "../core/log.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Services } from "./exchange.ts";
+import { withWholeUrl } from "./host.ts";
 import { Responder } from "./responder.ts";
 import type { ResponderPolicy } from "./responder.ts";
 import { createRouter } from "./router.ts";
@@ -61,7 +62,12 @@ export function createServer(parts: {
         idleTimeout: IDLE_SECONDS,
         maxRequestBodySize: MAX_REQUEST_BYTES,
         development: false,
-        fetch: (request) => app.fetch(request),
+        fetch(request, server) {
+          const whole = withWholeUrl(request);
+          const peer = whole === request ? null : server.requestIP(request);
+          if (peer !== null) addresses.set(whole, peer.address);
+          return app.fetch(whole);
+        },
       });
       return { url: listening.url };
     },

@@ -66,18 +66,22 @@ export function statuses(received: string): readonly number[] {
   return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
-/** Sends one thing and answers what came back once nothing more does, or the connection is closed. */
+/** How long the first answer may take on a busy machine, and after which silence it is the last one. */
+const ANSWER_LIMIT_MS = 5_000;
+const SILENCE_MS = 150;
+
+/** Sends one thing; answers what came back once it seems to be all, or the connection is closed. */
 export async function exchange(
   url: string,
   bytes: string | Uint8Array,
-  quietMs = 150,
 ): Promise<{ readonly received: string; readonly isOpen: boolean }> {
   const wire = await openWire(url);
   wire.send(bytes);
+  await Promise.race([wire.heard("\r\n\r\n").catch(() => undefined), Bun.sleep(ANSWER_LIMIT_MS)]);
   let before = -1;
   while (wire.isOpen() && wire.received().length !== before) {
     before = wire.received().length;
-    await Promise.race([wire.closed, Bun.sleep(quietMs)]);
+    await Promise.race([wire.closed, Bun.sleep(SILENCE_MS)]);
   }
   const isOpen = wire.isOpen();
   wire.end();
