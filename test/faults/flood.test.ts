@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { scratchFolder, serve } from "../support/process.ts";
 import type { ServerProcess } from "../support/process.ts";
-import { amount, report } from "./length.ts";
+import { amount, report } from "../support/amount.ts";
 import { get, newEmail, PASSWORD, post, signUp, UNLIMITED } from "./people.ts";
 import type { Person } from "./people.ts";
 

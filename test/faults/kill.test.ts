@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { hasPostgres, temporaryPostgres } from "../support/postgres.ts";
 import { scratchFolder, serve } from "../support/process.ts";
-import { amount, report } from "./length.ts";
+import { amount, report } from "../support/amount.ts";
 import { signUp, UNLIMITED } from "./people.ts";
 import { Storm } from "./storm.ts";
 

@@ -4,7 +4,7 @@ import { findPostgresPrograms, startPostgresCluster } from "../support/postgres-
 import type { PostgresCluster } from "../support/postgres-cluster.ts";
 import { scratchFolder, serve } from "../support/process.ts";
 import type { ServerProcess } from "../support/process.ts";
-import { amount, report } from "./length.ts";
+import { amount, report } from "../support/amount.ts";
 import { get, signUp, UNLIMITED } from "./people.ts";
 import type { Person } from "./people.ts";
 import { Storm } from "./storm.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { scratchFolder, serve } from "../support/process.ts";
 import type { ServerProcess } from "../support/process.ts";
-import { amount } from "./length.ts";
+import { amount } from "../support/amount.ts";
 import { openWire, statuses } from "./wire.ts";
 import type { Wire } from "./wire.ts";
 

@@ -2,7 +2,7 @@
  * How much harm is done. `bun test` does a short form of everything; `bun run faults` the long one, and prints its
  * figures. Each number can be set by itself, as in `FAULTS_ROUNDS=100 bun test test/faults/kill.test.ts`.
  */
-const isLong = process.env["FAULTS"] === "long";
+export const isLong = process.env["FAULTS"] === "long";
 
 export function amount(name: string, { short, long }: { short: number; long: number }): number {
   const given = process.env[`FAULTS_${name}`];
