@@ -38,6 +38,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     clock: systemClock,
     write: output.write,
   });
+  logStrayFailures(log);
   let program: Program | null = null;
   try {
     program = assemble(config, { clock: systemClock, log, secret: programSecret(config) });
@@ -86,6 +87,13 @@ function describeDatabase({ database }: Config): string {
   if (database.engine === "sqlite") return `SQLite, ${database.path}`;
   const { host, pathname } = new URL(database.url);
   return `PostgreSQL, ${host}${pathname}`;
+}
+
+/** What a timer throws, or a promise that nobody awaits, is a mistake of ours; the requests beside it go on. */
+function logStrayFailures(log: Log): void {
+  const onFailure = (error: unknown) => log.error("background.failed", {}, error);
+  process.on("uncaughtException", onFailure);
+  process.on("unhandledRejection", onFailure);
 }
 
 /** Fulfils at the first signal to stop; a second one ends the process at once. */
