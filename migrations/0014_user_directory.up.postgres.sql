@@ -7,7 +7,7 @@ UPDATE users SET name_key = lower(name);
 UPDATE admins SET name_key = lower(name);
 
 CREATE VIEW users_searched AS
-  SELECT id, email || chr(10) || coalesce(username_key, '') || chr(10) || coalesce(name_key, '') || chr(10)
+  SELECT id, is_active, deleted_at_ms, email || chr(10) || coalesce(username_key, '') || chr(10) || coalesce(name_key, '') || chr(10)
     || coalesce(phone, '') AS text
   FROM users;
 

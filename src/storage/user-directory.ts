@@ -12,21 +12,21 @@ const COUNTED_AT_MOST = 10_000;
 const INDEXED_LETTERS = 3;
 
 /** Without an index rows are read in portions, so that nobody else's request waits for all of them on the event loop. */
-const PORTION_OF_IDS = 20_000;
+const PORTION_OF_IDS = 5_000;
 
 export function userDirectoryReads(connection: Connection): UserDirectoryReads {
   return {
     users(filter, slice) {
       return hasNoIndex(filter)
         ? usersByPortions(connection, filter, slice)
-        : selectUsers(connection, selection(filter, "users_search"), slice);
+        : selectUsers(connection, selection(filter), slice);
     },
 
     count(filter) {
       if (filter.search === null) return countAll(connection, filter);
       return hasNoIndex(filter)
         ? countByPortions(connection, filter)
-        : countUsers(connection, selection(filter, "users_search"), COUNTED_AT_MOST);
+        : countUsers(connection, selection(filter), COUNTED_AT_MOST);
     },
   };
 }
@@ -108,7 +108,7 @@ async function countByPortions(connection: Connection, filter: UserFilter): Prom
 /** The users below an id, the latest first, so many ids at a time. */
 async function* portions(connection: Connection, filter: UserFilter, below: number | null) {
   const highest = below ?? (await idAfterAll(connection));
-  const all = selection(filter, "users_searched");
+  const all = unindexedSelection(filter);
   const count = all.values.length;
   for (let end = highest; end > 0; end -= PORTION_OF_IDS) {
     yield {
@@ -127,24 +127,31 @@ async function idAfterAll(connection: Connection): Promise<number> {
 
 /**
  * `LIKE` finds what may match by the index over all runs of three letters: in its pattern, whatever is special to it
- * stands for any one letter. The second condition then holds the text itself against the words that were asked for.
+ * stands for any one letter. The last condition then holds the text itself against the words that were asked for.
  */
-function selection(
-  { search, isActive, deleted }: UserFilter,
-  searched: "users_search" | "users_searched",
-): Selection {
+function selection({ search, isActive, deleted }: UserFilter): Selection {
   // Written out, not bound: an index of some rows serves only those who can be seen to ask for no others.
   const where = [`a.deleted_at_ms IS ${deleted ? "NOT NULL" : "NULL"}`];
   if (isActive !== null) where.push(isActive ? "a.is_active" : "NOT a.is_active");
   if (search === null) return { from: "users a", key: "a.id", where, values: [] };
 
   const sought = search.toLowerCase();
-  where.push("s.text LIKE $1", "replace(s.text, $2, '') <> s.text");
-  const key = searched === "users_search" ? "s.rowid" : "s.id";
+  const pattern = `%${sought.replace(/[%_\\]/g, "_")}%`;
   return {
-    from: `${searched} s JOIN users a ON a.id = ${key}`,
-    key,
-    where,
-    values: [`%${sought.replace(/[%_\\]/g, "_")}%`, sought],
+    from: "users_search s JOIN users a ON a.id = s.rowid",
+    key: "s.rowid",
+    where: [...where, "s.text LIKE $1", "replace(s.text, $2, '') <> s.text"],
+    values: [pattern, sought],
+  };
+}
+
+/** The same without the index, which PostgreSQL would read from end to end if it saw `LIKE`. */
+function unindexedSelection(filter: UserFilter): Selection {
+  const { where } = selection({ ...filter, search: null });
+  return {
+    from: "users_searched a",
+    key: "a.id",
+    where: [...where, "replace(a.text, $1, '') <> a.text"],
+    values: [filter.search?.toLowerCase() ?? ""],
   };
 }

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { emailProblem, normalEmail, usernameKey, usernameProblem } from "../../src/core/identity.ts";
+import {
+  emailProblem,
+  normalEmail,
+  normalPhone,
+  usernameKey,
+  usernameProblem,
+} from "../../src/core/identity.ts";
 
 describe("e-mail addresses", () => {
   for (const good of [
@@ -70,4 +76,34 @@ describe("usernames", () => {
 
   test("are the same without regard to case", () =>
     expect(usernameKey("John_Doe")).toBe(usernameKey("JOHN_doe")));
+});
+
+describe("phone numbers", () => {
+  for (const [given, normal] of [
+    ["+49 151 12345678", "+4915112345678"],
+    ["+1 (202) 555-0147", "+12025550147"],
+    ["+44.20.7946.0958", "+442079460958"],
+    [" +354\u00a0555\u20130199 ", "+3545550199"],
+    ["+2905555", "+2905555"],
+    ["+123456789012345", "+123456789012345"],
+  ] as const) {
+    test(`${given} is ${normal}`, () => expect(normalPhone(given)).toBe(normal));
+  }
+
+  for (const bad of [
+    "",
+    "+",
+    "4915112345678",
+    "+0151123456",
+    "+123456",
+    "+1234567890123456",
+    "+49151x234567",
+    "+٤٩١٥١١٢٣٤٥",
+  ]) {
+    test(`${JSON.stringify(bad)} is none`, () => expect(normalPhone(bad)).toBeNull());
+  }
+
+  test("a long text is none, and takes no time to look at", () => {
+    expect(normalPhone(`+${" ".repeat(10_000_000)}4915112345678`)).toBeNull();
+  });
 });

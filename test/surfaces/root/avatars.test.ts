@@ -1,0 +1,230 @@
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { S3_KEY, startS3 } from "../../support/s3-server.ts";
+import { forEachEngine, shared } from "../../support/program.ts";
+import type { TestProgram } from "../../support/program.ts";
+import { dataOf, failure, formOf, newcomer, SETTINGS, signUp, signUpAdmin } from "./people.ts";
+
+const IMAGES = join(import.meta.dir, "../../fixtures/images");
+const image = (name: string) => new Blob([readFileSync(join(IMAGES, name))]);
+const NAME = /^[0-9a-f]{32}\.(jpg|png|webp)$/;
+
+forEachEngine("root avatars", (start) => {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-avatars-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const uploads = join(folder, "uploads");
+  const program = shared(start, {
+    ...SETTINGS,
+    UPLOAD_DIR: uploads,
+    MAX_UPLOAD_MB: "1",
+    PUBLIC_URL: "https://api.example/base/",
+  });
+  const stored = () => (existsSync(uploads) ? readdirSync(uploads) : []);
+
+  beforeEach(() => rmSync(uploads, { recursive: true, force: true }));
+
+  const register = (avatar: Blob, fields: Record<string, string> = {}) =>
+    program()
+      .client()
+      .post("/auth/register", undefined, { raw: formOf({ ...newcomer(), ...fields, avatar }) });
+
+  async function served(program: TestProgram, file: string): Promise<Response> {
+    return program.app.handle(new Request(`http://localhost/uploads/${file}`));
+  }
+
+  describe("S30 what is uploaded", () => {
+    for (const [name, type, width, height] of [
+      ["gps-and-archive.jpg", "jpeg", 341, 512],
+      ["text.png", "png", 300, 200],
+      ["gps.webp", "webp", 512, 384],
+      ["small.png", "png", 8, 8],
+    ] as const) {
+      test(`is encoded anew, and nothing that was hidden in it stays: ${name}`, async () => {
+        const answer = await register(image(name));
+        expect(answer.status).toBe(201);
+        const { avatar, avatar_url } = dataOf(answer);
+        const file = String(avatar);
+        expect(file).toMatch(NAME);
+        expect(avatar_url).toBe(`https://api.example/base/uploads/${file}`);
+        expect(stored()).toEqual([file]);
+        const response = await served(program(), file);
+        expect(response.status).toBe(200);
+        expect(response.headers.get("content-type")).toBe(`image/${type}`);
+        expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+        expect(response.headers.get("content-security-policy")).toContain("sandbox");
+        expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+        expect(response.headers.get("content-disposition")).toBeNull();
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        const { format, ...size } = await new Bun.Image(bytes).metadata();
+        expect({ format, ...size }).toEqual({ format: type, width, height });
+        const text = Buffer.from(bytes).toString("latin1");
+        for (const hidden of [
+          "HIDDEN",
+          "Exif",
+          "ICC_PROFILE",
+          "iCCP",
+          "ICCP",
+          "EXIF",
+          "XMP",
+          "<script",
+          "PK\u0003",
+        ]) {
+          expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
+        }
+      });
+    }
+
+    for (const name of [
+      "palette.gif",
+      "plain.bmp",
+      "plain.avif",
+      "drawing.svg",
+      "page.jpg",
+      "animated.webp",
+      "half.png",
+      "bomb.jpg",
+    ]) {
+      test(`is refused, whatever its name or declared type says: ${name}`, async () => {
+        const answer = await register(new Blob([await image(name).arrayBuffer()], { type: "image/png" }));
+        expect(answer.status).toBe(400);
+        expect(answer.body).toEqual(failure("BAD_REQUEST"));
+        expect(stored()).toEqual([]);
+      });
+    }
+
+    test("is refused at 60,000 by 60,000 pixels, without the memory for them", async () => {
+      const bomb = Bun.gunzipSync(new Uint8Array(await image("bomb.png.gz").arrayBuffer()));
+      expect((await new Bun.Image(bomb, { maxPixels: 4e9 }).metadata()).width).toBe(60_000);
+      const before = process.memoryUsage.rss();
+      expect((await register(new Blob([bomb]))).status).toBe(400);
+      expect(process.memoryUsage.rss() - before).toBeLessThan(100_000_000);
+    });
+
+    test("is refused above the limit, by its declared length and by the counted one", async () => {
+      const padded = new Blob([image("small.png"), new Uint8Array(1024 * 1024)]);
+      const tooLarge = await register(padded);
+      expect(tooLarge.status).toBe(413);
+      expect(tooLarge.body).toEqual(failure("PAYLOAD_TOO_LARGE"));
+      const chunked = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),
+      });
+      const headers = { "content-type": "multipart/form-data; boundary=x" };
+      const endless = await program().client().post("/auth/register", undefined, { raw: chunked, headers });
+      expect(endless.status).toBe(413);
+      expect(stored()).toEqual([]);
+    });
+
+    test("may be nothing: a form without a chosen file sends an empty one", async () => {
+      const answer = await register(new Blob([]));
+      expect(answer.status).toBe(201);
+      expect(dataOf(answer)["avatar"]).toBeNull();
+      const text = await program()
+        .client()
+        .post("/auth/register", undefined, { raw: formOf({ ...newcomer(), avatar: "no file" }) });
+      expect(text.status).toBe(422);
+    });
+  });
+
+  test("a registration that fails leaves no file", async () => {
+    const { email } = await signUp(program());
+    expect((await register(image("small.png"), { email })).status).toBe(409);
+    expect((await register(image("small.png"), { password: "x" })).status).toBe(422);
+    expect(stored()).toEqual([]);
+  });
+
+  test("the file of an avatar that is replaced, removed or deleted goes, and of no other", async () => {
+    const { client, token, id } = await signUp(program());
+    const other = String(dataOf(await register(image("small.png")))["avatar"]);
+    const put = (raw: FormData) => client.send("PUT", "/users/me", { raw, token });
+    const first = dataOf(await put(formOf({ avatar: image("text.png") })));
+    const second = dataOf(await put(formOf({ avatar: image("gps.webp"), name: "Also Changed" })));
+    expect(second["name"]).toBe("Also Changed");
+    expect(stored().toSorted()).toEqual([other, String(second["avatar"])].toSorted());
+    expect((await served(program(), String(first["avatar"]))).status).toBe(404);
+    const wrong = formOf({
+      avatar: image("small.png"),
+      password: "another phrase",
+      current_password: "wrong",
+    });
+    expect((await put(wrong)).status).toBe(403);
+    expect(stored()).toHaveLength(2);
+    const removed = await client.put("/users/me", { avatar: null }, { token });
+    expect(dataOf(removed)).toMatchObject({ avatar: null, avatar_url: null });
+    expect(stored()).toEqual([other]);
+    await put(formOf({ avatar: image("small.png") }));
+    expect(stored()).toHaveLength(2);
+    await client.delete("/users/me", { token });
+    expect(stored()).toEqual([other]);
+    const admin = await signUpAdmin(program());
+    const restored = await client.patch(`/admin/users/${id}/restore`, undefined, { token: admin.token });
+    expect(dataOf(restored)["avatar"]).toBeNull();
+    const byAdmin = await admin.client.send("PUT", `/admin/users/${id}`, {
+      raw: formOf({ avatar: image("small.png") }),
+      token: admin.token,
+    });
+    expect(stored()).toContain(String(dataOf(byAdmin)["avatar"]));
+    const own = await admin.client.send("PUT", "/admin/me", {
+      raw: formOf({ avatar: image("small.png") }),
+      token: admin.token,
+    });
+    expect(stored()).toContain(String(dataOf(own)["avatar"]));
+  });
+
+  test("of avatars that replace one another at the same moment one file stays", async () => {
+    const { client, token } = await signUp(program());
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        client.send("PUT", "/users/me", { raw: formOf({ avatar: image("small.png") }), token }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => 200));
+    expect(stored()).toEqual([String(dataOf(await client.get("/users/me", { token }))["avatar"])]);
+  });
+
+  test("nothing but an avatar is served, however its path is spelt", async () => {
+    const { avatar } = dataOf(await register(image("small.png")));
+    for (const file of [
+      "0123456789abcdef0123456789abcdef.png",
+      "..%2f..%2fetc%2fpasswd",
+      "%2e%2e%2fuploads",
+      `.${avatar}`,
+      `${avatar}%00`,
+      String(avatar).toUpperCase(),
+      "",
+    ]) {
+      const response = await served(program(), file);
+      expect([file, response.status]).toEqual([file, 404]);
+      expect(await response.json()).toEqual({ detail: expect.any(String) });
+    }
+  });
+
+  test("with UPLOAD_URL they are kept in a bucket, served from there, and go from there", async () => {
+    const s3 = startS3("pictures");
+    const inBucket = await start({
+      ...SETTINGS,
+      UPLOAD_DIR: join(folder, "unused"),
+      UPLOAD_URL: "s3://pictures/avatars",
+      S3_ENDPOINT: s3.url,
+      S3_ACCESS_KEY_ID: S3_KEY.accessKeyId,
+      S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey,
+    });
+    const { client, token } = await signUp(inBucket);
+    const put = () => client.send("PUT", "/users/me", { raw: formOf({ avatar: image("small.png") }), token });
+    await put();
+    const { avatar, avatar_url } = dataOf(await put());
+    expect(avatar_url).toBe(`/uploads/${avatar}`);
+    expect([...s3.objects.keys()]).toEqual([`avatars/${avatar}`]);
+    const response = await served(inBucket, String(avatar));
+    expect(response.headers.get("content-type")).toBe("image/png");
+    expect((await new Bun.Image(await response.arrayBuffer()).metadata()).width).toBe(8);
+    await s3.stop();
+    expect((await served(inBucket, String(avatar))).status).toBe(503);
+    expect((await put()).status).toBe(503);
+    expect((await client.delete("/users/me", { token })).status).toBe(200);
+    expect(inBucket.log.join("\n")).toContain("avatar.not_deleted");
+    expect(inBucket.log.join("\n")).not.toContain(S3_KEY.secretAccessKey);
+    expect(existsSync(join(folder, "unused"))).toBe(false);
+  });
+});
