@@ -25,7 +25,7 @@ describe("starting and stopping", () => {
     server.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(performance.now() - startedMs).toBeLessThan(4_000);
-    await Promise.all(wires.map((wire) => wire.closed));
+    for (const wire of wires) wire.end();
   }, 20_000);
 
   describe.if(isPostgresThere)("on PostgreSQL", () => {
