@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
+import { AuditSealer } from "../../src/core/audit-chain.ts";
 import type { TodoChange } from "../../src/core/store.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { openStore } from "../../src/storage/store.ts";
@@ -227,7 +228,7 @@ forEachEngine("the store against a model of it", (_, open) => {
   beforeAll(async () => {
     const database = open();
     await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
-    const store = openStore(database);
+    const store = openStore(database, new AuditSealer("a secret of the tests"));
     write = (work) => store.write(work);
     newOwner = async () => {
       const email = `${crypto.randomUUID()}@example.com`;

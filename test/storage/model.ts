@@ -8,10 +8,13 @@ import type {
 import type { RefreshToken, Session } from "../../src/core/sessions.ts";
 import type { Todo } from "../../src/core/todos.ts";
 
+type ModelledTodos = Pick<TodoWrites, "byId" | "ofAccount" | "insert" | "update" | "delete">;
+type ModelledSessions = Omit<SessionWrites, "byId" | "deleteEnded" | "deleteExpired">;
+
 /** What a transaction sees of the tables that are modelled. */
 export interface Tables {
-  readonly todos: TodoWrites;
-  readonly sessions: SessionWrites;
+  readonly todos: ModelledTodos;
+  readonly sessions: ModelledSessions;
 }
 
 interface StoredToken extends RefreshToken {
@@ -35,7 +38,7 @@ export class Model implements Tables {
     }
   }
 
-  readonly todos: TodoWrites = {
+  readonly todos: ModelledTodos = {
     byId: async (id) => this.#todos.get(id) ?? null,
     ofAccount: async (accountId, { completed, limit, offset }) =>
       [...this.#todos.values()]
@@ -44,21 +47,21 @@ export class Model implements Tables {
         )
         .slice(offset, limit === null ? undefined : offset + limit),
     insert: async (given: NewTodo) => {
-      const todo: Todo = { ...given, id: this.#nextId(), completed: false, updatedAtMs: null };
+      const todo: Todo = { ...given, id: this.#nextId(), completed: false, updatedAtMs: null, version: 1 };
       this.#todos.set(todo.id, todo);
       return todo;
     },
     update: async (id, change, nowMs) => {
       const todo = this.#todos.get(id);
       if (todo === undefined) return null;
-      const changed = { ...todo, ...change, updatedAtMs: nowMs };
+      const changed = { ...todo, ...change, updatedAtMs: nowMs, version: todo.version + 1 };
       this.#todos.set(id, changed);
       return changed;
     },
     delete: async (id) => this.#todos.delete(id),
   };
 
-  readonly sessions: SessionWrites = {
+  readonly sessions: ModelledSessions = {
     openOf: async (accountId, nowMs) =>
       [...this.#sessions.values()]
         .filter(
