@@ -4,11 +4,15 @@ import type { Core } from "./core/core.ts";
 import type { Log } from "./core/log.ts";
 import type { RateLimitRule, RateLimitStore } from "./core/rate-limit.ts";
 import type { LimitName } from "./http/exchange.ts";
+import { openApiDocument } from "./http/openapi.ts";
 import { createServer } from "./http/server.ts";
 import type { HttpServer } from "./http/server.ts";
+import type { Surface } from "./http/surface.ts";
 import { apiV1 } from "./surfaces/api-v1/index.ts";
 import { operations, operationsDialect } from "./surfaces/operations/index.ts";
+import type { Documentation } from "./surfaces/operations/docs/routes.ts";
 import type { Health } from "./surfaces/operations/health.ts";
+import { VERSION } from "./version.ts";
 
 /** The map of everything the server answers. */
 export function createApp(parts: {
@@ -19,8 +23,12 @@ export function createApp(parts: {
   log: Log;
 }): HttpServer {
   const { core, config, health, limits, log } = parts;
+  const surfaces: readonly Surface[] = [
+    apiV1(core, config.cookie),
+    operations(health, config.debug ? documentation(() => surfaces, config) : null),
+  ];
   return createServer({
-    surfaces: [apiV1(core, config.cookie), operations(health)],
+    surfaces,
     fallback: operationsDialect,
     services: {
       authentication: core.authentication,
@@ -35,6 +43,26 @@ export function createApp(parts: {
     log,
   });
 }
+
+function documentation(surfaces: () => readonly Surface[], { appName, publicUrl }: Config): Documentation {
+  return {
+    document: () =>
+      openApiDocument(surfaces(), {
+        title: appName,
+        description: ABOUT,
+        version: VERSION,
+        serverUrl: publicUrl ?? "/",
+        tokenPaths: { user: "/api/v1/auth/token", admin: "/admin/auth/login" },
+      }),
+    apiOrigin: publicUrl === null ? null : new URL(publicUrl).origin,
+  };
+}
+
+const ABOUT = `Accounts, sessions and todos behind one binary.
+
+Each surface speaks a contract of its own and has one way to say that something failed. An access token of a user is
+good on every surface; a user's token never opens an administrator's route, nor the other way round. Every answer
+carries \`X-Request-ID\`, which finds the request in the server's log.`;
 
 function limitRules({ rateLimits }: Config): Readonly<Record<LimitName, RateLimitRule>> {
   const { register, login, refresh, rootLogin } = rateLimits;

@@ -12,7 +12,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["http/", ["core/", "http/"]],
   // `surfaces/*/` becomes the surface's own folder: no surface knows another.
   ["surfaces/", ["core/", "http/", "surfaces/*/"]],
-  ["app.ts", ["core/", "http/", "surfaces/", "config.ts"]],
+  ["app.ts", ["core/", "http/", "surfaces/", "config.ts", "version.ts"]],
   ["config.ts", ["config/"]],
   ["config/", ["config/", "type core/"]],
   ["log.ts", ["core/"]],
@@ -27,6 +27,7 @@ const web = ["http/", "surfaces/", "app.ts"];
 /** Where a package may be named. One that is not listed here belongs nowhere. */
 const packages: readonly (readonly [name: RegExp, places: readonly string[]])[] = [
   [/^(elysia|@elysiajs|@sinclair\/typebox)(\/|$)/, web],
+  [/^(swagger-ui-dist|redoc)\//, ["surfaces/operations/docs/"]],
   [/^bun:sqlite$/, ["storage/"]],
   [/^node:process$/, ["config.ts"]],
   [/^(node:|bun$|bun:)/, EVERYTHING],

@@ -10,7 +10,7 @@ import type { Realm } from "../core/accounts.ts";
 import { requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
-import type { FieldProblem, Noun } from "../core/fault.ts";
+import type { AnyFault, FaultKind, FieldProblem, Noun } from "../core/fault.ts";
 import { readForm, readJson } from "./body.ts";
 import type { Exchange, LimitName } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
@@ -29,13 +29,24 @@ export interface Part<T> {
 export interface PartDocs {
   readonly realm?: Realm;
   readonly scope?: Scope;
+  /** The route answers without the credentials too, if not always the same. */
+  readonly isOptional?: boolean;
   readonly limit?: LimitName;
-  readonly path?: { readonly name: string };
+  /** Without a schema it is an id. */
+  readonly path?: { readonly name: string; readonly schema?: TSchema };
+  readonly header?: { readonly name: string; readonly description: string };
   readonly query?: TObject;
   readonly json?: TObject;
   readonly form?: TObject;
+  /** A form that may hold files: `file()` of schema.ts. Beside `json`, the route takes either. */
+  readonly multipart?: TObject;
   readonly cookie?: string;
+  /** What the part itself may fail with. */
+  readonly fails?: readonly Failure[];
 }
+
+/** A way to fail, by its kind alone or with what it would carry, as the documentation's example. */
+export type Failure = FaultKind | AnyFault;
 
 export type Parts = Readonly<Record<string, Part<unknown>>>;
 type Inputs<P extends Parts> = { readonly [Name in keyof P]: P[Name] extends Part<infer T> ? T : never };
@@ -49,6 +60,10 @@ export interface RouteSpec<P extends Parts> {
   readonly takes: P;
   /** The shape of each good answer, by status; null where it has no body. */
   readonly returns: Readonly<Record<number, TSchema | null>>;
+  /** What `run` may fail with, beside what the parts do; that any request may be `unavailable` goes without saying. */
+  readonly fails?: readonly Failure[];
+  /** What a good answer carries in its headers. */
+  readonly sends?: Readonly<Record<string, string>>;
   run(inputs: Inputs<P>, exchange: Exchange): Reply | Promise<Reply>;
 }
 
@@ -106,14 +121,26 @@ function isComplete<P extends Parts>(takes: P, values: Record<string, unknown>):
 
 /** Counts the request against a budget before anything else is done with it. */
 export function limited(limit: LimitName): Part<void> {
-  return { kind: "guard", documents: { limit }, read: (exchange) => exchange.spend(limit) };
+  return {
+    kind: "guard",
+    documents: { limit, fails: ["rate_limited"] },
+    read: (exchange) => exchange.spend(limit),
+  };
 }
 
 /** The account that the request's token belongs to, as long as the token is good for `scope`. */
 export function caller(realm: Realm, scope: Scope): Part<Caller> {
   return {
     kind: "guard",
-    documents: { realm, scope },
+    documents: {
+      realm,
+      scope,
+      fails: [
+        "unauthenticated",
+        "invalid_token",
+        { kind: "forbidden", why: { rule: "scope_required", scope } },
+      ],
+    },
     async read(exchange) {
       const caller = await exchange.authenticate(realm);
       requireScope(caller, scope);
@@ -125,16 +152,18 @@ export function caller(realm: Realm, scope: Scope): Part<Caller> {
 /** Keeps pages of other sites from using a visitor's cookies. */
 export const ownOrigin: Part<void> = {
   kind: "guard",
-  documents: {},
+  documents: { fails: [{ kind: "forbidden", why: { rule: "foreign_origin" } }] },
   read: (exchange) => exchange.requireOwnOrigin(),
 };
 
 // Inputs
 
+const BODY_FAILS = ["malformed", "invalid", "unsupported_media_type", "too_large"] as const;
+
 export function json<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
-    documents: { json: schema },
+    documents: { json: schema, fails: BODY_FAILS },
     async read(exchange) {
       return valueOf(readObject(schema, await readJson(exchange.request), "body"));
     },
@@ -145,7 +174,7 @@ export function json<S extends TObject>(schema: S): Part<Static<S>> {
 export function form<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
-    documents: { form: schema },
+    documents: { form: schema, fails: BODY_FAILS },
     async read(exchange) {
       const fields = await readForm(exchange.request);
       return valueOf(readObject(schema, Object.fromEntries(fields), "form"));
@@ -156,7 +185,7 @@ export function form<S extends TObject>(schema: S): Part<Static<S>> {
 export function query<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
-    documents: { query: schema },
+    documents: { query: schema, fails: ["invalid"] },
     read(exchange) {
       const { request } = exchange;
       const mark = request.url.indexOf("?");
@@ -171,7 +200,7 @@ export function query<S extends TObject>(schema: S): Part<Static<S>> {
 export function id(name: string, noun: Noun): Part<number> {
   return {
     kind: "input",
-    documents: { path: { name } },
+    documents: { path: { name }, fails: ["invalid", { kind: "not_found", noun, id: 7 }] },
     read(exchange) {
       const given = exchange.params[name] ?? "";
       if (!/^[1-9][0-9]*$/.test(given))
@@ -183,12 +212,17 @@ export function id(name: string, noun: Noun): Part<number> {
   };
 }
 
-export function cookie(name: string): Part<string | null> {
+export function cookie(name: string, { isOptional = false } = {}): Part<string | null> {
   return {
     kind: "input",
-    documents: { cookie: name },
+    documents: { cookie: name, isOptional },
     read: (exchange) => new Bun.CookieMap(exchange.header("cookie") ?? "").get(name),
   };
+}
+
+/** What one route alone reads from its request. */
+export function input<T>(documents: PartDocs, read: (exchange: Exchange) => T | Promise<T>): Part<T> {
+  return { kind: "input", documents, read };
 }
 
 function valueOf<T>(read: { readonly value: T } | { readonly problems: readonly FieldProblem[] }): T {

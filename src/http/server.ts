@@ -7,6 +7,10 @@ import { createRouter } from "./router.ts";
 import type { Surface } from "./surface.ts";
 
 export interface HttpServer {
+  /** The map of everything that is served, for the documentation and the tests to walk. */
+  readonly surfaces: readonly Surface[];
+  /** Speaks where no surface does. */
+  readonly fallback: Dialect;
   /** Answers one request, as if it had come by the network from `address`. */
   handle(request: Request, address?: string): Promise<Response>;
   listen(at: { host: string; port: number }): { readonly url: URL };
@@ -42,6 +46,9 @@ export function createServer(parts: {
   );
 
   return {
+    surfaces: parts.surfaces,
+    fallback: parts.fallback,
+
     async handle(request, address) {
       if (address !== undefined) addresses.set(request, address);
       return app.handle(request);

@@ -1,12 +1,20 @@
 import { dialect } from "../../http/dialect.ts";
-import { detailPhrases } from "../../http/detail-dialect.ts";
+import { detailPhrases, detailSchemas } from "../../http/detail-dialect.ts";
 import type { Surface } from "../../http/surface.ts";
+import { docsRoutes } from "./docs/routes.ts";
+import type { Documentation } from "./docs/routes.ts";
 import { healthRoutes } from "./health.ts";
 import type { Health } from "./health.ts";
 
-export const operationsDialect = dialect(detailPhrases);
+export const operationsDialect = dialect(detailPhrases, detailSchemas);
 
 /** What stands outside the contracts: for those who run the server, and for the machines that watch it. */
-export function operations(health: Health): Surface {
-  return { name: "operations", prefixes: [], dialect: operationsDialect, routes: healthRoutes(health) };
+export function operations(health: Health, documentation: Documentation | null): Surface {
+  return {
+    name: "operations",
+    about: 'What the server tells about itself. Errors: `{"detail": "…"}`.',
+    prefixes: [],
+    dialect: operationsDialect,
+    routes: [...healthRoutes(health), ...(documentation === null ? [] : docsRoutes(documentation))],
+  };
 }
