@@ -4,6 +4,7 @@
  */
 import type { Realm } from "../core/accounts.ts";
 import type { AnyFault } from "../core/fault.ts";
+import type { Dialect } from "./dialect.ts";
 import { exampleOf, isSchema, SchemaBook } from "./json-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { Failure, PartDocs, Route } from "./route.ts";
@@ -282,18 +283,27 @@ function parameter(
 /** A body may come in each of the forms that the route reads. */
 function requestContent(parts: readonly PartDocs[], prefix: string, book: SchemaBook): MediaTypes {
   const content: Record<string, MediaType> = {};
-  const add = (type: string, schema: TObject | undefined, withExample = true) => {
-    if (schema === undefined) return;
-    const written = book.write(prefix, schema);
-    content[type] = withExample ? { schema: written, example: exampleOf(schema) } : { schema: written };
+  const add = (type: string, schema: TObject) => {
+    content[type] = { schema: book.write(prefix, schema), example: exampleOf(schema) };
   };
-  for (const { json, form, multipart } of parts) {
-    add("application/json", json);
-    add("application/x-www-form-urlencoded", form);
-    add("multipart/form-data", form);
-    add("multipart/form-data", multipart, false);
+  for (const { json, form, upload } of parts) {
+    if (json !== undefined) add("application/json", json);
+    if (form !== undefined) {
+      add("application/x-www-form-urlencoded", form);
+      add("multipart/form-data", form);
+    }
+    if (json === undefined || upload === undefined) continue;
+    const schema = book.write(prefix, withFile(json, upload));
+    content["multipart/form-data"] = { schema };
   }
   return content;
+}
+
+/** The fields of the JSON body, and a file among them: another shape than that body, and so without its name. */
+function withFile({ properties }: TObject, upload: NonNullable<PartDocs["upload"]>): TObject {
+  const megabytes = upload.maxBytes / (1024 * 1024);
+  const file = t.String({ format: "binary", description: `A file of at most ${megabytes} MiB` });
+  return t.Object({ ...properties, [upload.field]: t.Optional(file) });
 }
 
 // What it answers
@@ -321,7 +331,7 @@ function responsesOf(surface: Surface, route: Route, book: SchemaBook): Readonly
   for (const [status, schema] of Object.entries(route.docs.returns))
     add(Number(status), answered(schema, route));
   for (const fault of faultsOf(route)) {
-    const { status, ...outcome } = refused(surface, fault);
+    const { status, ...outcome } = refused(route.dialect ?? surface.dialect, fault);
     add(status, outcome);
   }
   const inOrder = [...outcomes].toSorted(([a], [b]) => a - b);
@@ -340,7 +350,7 @@ function answered(schema: TSchema | null, route: Route): Outcome {
   };
 }
 
-function refused({ dialect }: Surface, fault: AnyFault): Outcome & { readonly status: number } {
+function refused(dialect: Dialect, fault: AnyFault): Outcome & { readonly status: number } {
   const { status, body, headers } = dialect.answer(fault);
   const { failure, invalid } = dialect.schemas;
   return {
@@ -363,12 +373,10 @@ function faultsOf({ docs }: Route): readonly AnyFault[] {
 
 /** Fields that this route has, so that its example is not about another's. */
 function sampleProblems(parts: readonly PartDocs[]) {
-  for (const { json, multipart, form, query, path } of parts) {
-    const body = json ?? multipart;
-    const required = body ?? form;
-    const [name] = required === undefined ? [] : (required.required ?? []);
+  for (const { json, form, query, path } of parts) {
+    const [name] = (json ?? form)?.required ?? [];
     if (name !== undefined) {
-      return [{ where: body === undefined ? "form" : "body", name, message: "Field required" } as const];
+      return [{ where: json === undefined ? "form" : "body", name, message: "Field required" } as const];
     }
     const [number] = Object.entries(query?.properties ?? {}).filter(([, { type }]) => type === "integer");
     if (number !== undefined) {

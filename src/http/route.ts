@@ -12,6 +12,7 @@ import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import type { AnyFault, FaultKind, FieldProblem, Noun } from "../core/fault.ts";
 import { readForm, readJson } from "./body.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Exchange, LimitName } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
 import { readObject } from "./schema.ts";
@@ -38,8 +39,8 @@ export interface PartDocs {
   readonly query?: TObject;
   readonly json?: TObject;
   readonly form?: TObject;
-  /** A form that may hold files: `file()` of schema.ts. Beside `json`, the route takes either. */
-  readonly multipart?: TObject;
+  /** Beside `json`: the same fields may come by multipart, and this file with them. */
+  readonly upload?: { readonly field: string; readonly maxBytes: number };
   readonly cookie?: string;
   /** What the part itself may fail with. */
   readonly fails?: readonly Failure[];
@@ -71,6 +72,8 @@ export interface Route {
   readonly method: Method;
   /** A template, as `/todos/:todo_id`, below the surface's prefix. */
   readonly path: string;
+  /** How it fails, where that is not the surface's own way. */
+  readonly dialect?: Dialect;
   readonly docs: Omit<RouteSpec<Parts>, "run" | "takes"> & { readonly parts: readonly PartDocs[] };
   readonly handle: (exchange: Exchange) => Promise<Reply>;
 }

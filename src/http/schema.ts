@@ -57,9 +57,6 @@ export const newPassword = (rule: PasswordRule) =>
   });
 export const password = () => text({ rule: passwordTextProblem, format: "password", example: "password123" });
 
-/** A file in a multipart form. */
-export const file = (description: string) => t.String({ format: "binary", description });
-
 /** What an answer holds that is not JSON. */
 export const content = (type: string) => t.String({ contentMediaType: type });
 

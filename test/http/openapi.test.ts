@@ -6,7 +6,7 @@ import { openApiDocument, templated } from "../../src/http/openapi.ts";
 import type { OpenApiDocument, Operation } from "../../src/http/openapi.ts";
 import { route, json } from "../../src/http/route.ts";
 import type { Route } from "../../src/http/route.ts";
-import { file, nullable, t } from "../../src/http/schema.ts";
+import { nullable, t } from "../../src/http/schema.ts";
 import type { TSchema } from "../../src/http/schema.ts";
 import type { Surface } from "../../src/http/surface.ts";
 import { operationsDialect } from "../../src/surfaces/operations/index.ts";
@@ -193,7 +193,7 @@ describe("a document made from routes", () => {
     });
     const upload = {
       kind: "input" as const,
-      documents: { json: body, multipart: t.Object({ avatar: file("A picture") }) },
+      documents: { json: body, upload: { field: "avatar", maxBytes: 10 * 1024 * 1024 } },
       read: () => null,
     };
     const posting = route("POST", "/api-v9/a", {
@@ -219,7 +219,8 @@ describe("a document made from routes", () => {
       example: { note: "hi", level: "low", checks: {}, email: "user@example.com" },
     });
     expect(content?.["multipart/form-data"]?.schema).toMatchObject({
-      properties: { avatar: { type: "string", format: "binary" } },
+      required: ["note", "level", "checks", "email"],
+      properties: { avatar: { type: "string", format: "binary" }, level: { type: "string" } },
     });
   });
 
