@@ -366,8 +366,8 @@ function refused(dialect: Dialect, fault: AnyFault): Outcome & { readonly status
 function faultsOf({ docs }: Route): readonly AnyFault[] {
   const failures = [...docs.parts.flatMap(({ fails = [] }) => fails), ...(docs.fails ?? []), ...ALWAYS];
   return failures.map((failure) => {
-    const fault = typeof failure === "string" ? sampleFault(failure) : failure;
-    return fault.kind === "invalid" ? { ...fault, problems: sampleProblems(docs.parts) } : fault;
+    if (failure === "invalid") return { kind: "invalid", problems: sampleProblems(docs.parts) };
+    return typeof failure === "string" ? sampleFault(failure) : failure;
   });
 }
 
