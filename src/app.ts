@@ -11,6 +11,7 @@ import type { Surface } from "./http/surface.ts";
 import { apiV1 } from "./surfaces/api-v1/index.ts";
 import { operations, operationsDialect } from "./surfaces/operations/index.ts";
 import type { Documentation } from "./surfaces/operations/docs/routes.ts";
+import type { About } from "./surfaces/operations/page/routes.ts";
 import type { Health } from "./surfaces/operations/health.ts";
 import { VERSION } from "./version.ts";
 
@@ -25,7 +26,7 @@ export function createApp(parts: {
   const { core, config, health, limits, log } = parts;
   const surfaces: readonly Surface[] = [
     apiV1(core, config.cookie),
-    operations(health, config.debug ? documentation(() => surfaces, config) : null),
+    operations(health, about(config), config.debug ? documentation(() => surfaces, config) : null),
   ];
   return createServer({
     surfaces,
@@ -42,6 +43,11 @@ export function createApp(parts: {
     },
     log,
   });
+}
+
+function about({ appName, database, debug }: Config): About {
+  const engine = database.engine === "sqlite" ? "SQLite" : "PostgreSQL";
+  return { name: appName, version: VERSION, database: engine, isDocumented: debug };
 }
 
 function documentation(surfaces: () => readonly Surface[], { appName, publicUrl }: Config): Documentation {

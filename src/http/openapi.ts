@@ -406,22 +406,44 @@ function responseObject(
   };
 }
 
+/** By content type: JSON, unless a schema says otherwise. */
 function responseContent(outcomes: readonly Outcome[], prefix: string, book: SchemaBook): MediaTypes | null {
-  const shaped = outcomes.filter(({ schema }) => schema !== null);
+  const shaped = outcomes.flatMap((outcome) =>
+    shapesOf(outcome.schema).map((schema) => ({ ...outcome, schema })),
+  );
+  const types = Map.groupBy(shaped, ({ schema }) => String(schema.contentMediaType ?? "application/json"));
+  if (types.size === 0) return null;
+  return Object.fromEntries(
+    [...types].map(([type, each]) =>
+      type === "application/json"
+        ? [type, jsonContent(each, prefix, book)]
+        : [type, { schema: { type: "string" } }],
+    ),
+  );
+}
+
+/** The schemas of an answer that comes in one of several content types. */
+function shapesOf(schema: TSchema | null): readonly TSchema[] {
+  if (schema === null) return [];
+  const alternatives: readonly unknown[] = Array.isArray(schema.anyOf) ? schema.anyOf : [];
+  const isMixed = alternatives.some((each) => isSchema(each) && each.contentMediaType !== undefined);
+  return isMixed ? alternatives.filter(isSchema) : [schema];
+}
+
+function jsonContent(
+  outcomes: readonly (Outcome & { readonly schema: TSchema })[],
+  prefix: string,
+  book: SchemaBook,
+): MediaType {
   const schemas: JsonSchema[] = [];
-  for (const { schema } of shaped) {
-    if (!isSchema(schema)) continue;
+  for (const { schema } of outcomes) {
     const written = book.write(prefix, schema);
     if (!schemas.some((known) => Bun.deepEquals(known, written))) schemas.push(written);
   }
-  const [first, ...others] = schemas;
-  if (first === undefined) return null;
-  const type = first.contentMediaType;
-  if (typeof type === "string") return { [type]: { schema: { type: "string" } } };
+  const [first = {}, ...others] = schemas;
   const schema = others.length === 0 ? first : { anyOf: schemas };
-  const [only, ...more] = shaped;
-  if (more.length === 0) return { "application/json": { schema, example: only?.example } };
-  return { "application/json": { schema, examples: named(shaped) } };
+  const [only, ...more] = outcomes;
+  return more.length === 0 ? { schema, example: only?.example } : { schema, examples: named(outcomes) };
 }
 
 function named(outcomes: readonly Outcome[]): NonNullable<MediaType["examples"]> {

@@ -102,6 +102,16 @@ export class Page {
     return String(await this.evaluate(`document.querySelector(${JSON.stringify(selector)}).innerText`));
   }
 
+  /** What has the focus after each press of Tab: its tag, and its value, name or text. */
+  async tabThrough(presses: number): Promise<readonly unknown[]> {
+    const seen: unknown[] = [];
+    for (let press = 0; press < presses; press += 1) {
+      await this.#view.press("Tab");
+      seen.push(await this.evaluate(FOCUSED));
+    }
+    return seen;
+  }
+
   screenshot(): Promise<Blob> {
     return this.#view.screenshot();
   }
@@ -110,3 +120,6 @@ export class Page {
     this.#view.close();
   }
 }
+
+const FOCUSED = `(({ tagName, name, type, value, innerText }) =>
+  tagName + " " + (type === "radio" ? value : name || innerText.split("\\n")[0].trim()))(document.activeElement)`;

@@ -5,16 +5,22 @@ import { docsRoutes } from "./docs/routes.ts";
 import type { Documentation } from "./docs/routes.ts";
 import { healthRoutes } from "./health.ts";
 import type { Health } from "./health.ts";
+import { pageRoutes } from "./page/routes.ts";
+import type { About } from "./page/routes.ts";
 
 export const operationsDialect = dialect(detailPhrases, detailSchemas);
 
 /** What stands outside the contracts: for those who run the server, and for the machines that watch it. */
-export function operations(health: Health, documentation: Documentation | null): Surface {
+export function operations(health: Health, about: About, documentation: Documentation | null): Surface {
   return {
     name: "operations",
     about: 'What the server tells about itself. Errors: `{"detail": "…"}`.',
     prefixes: [],
     dialect: operationsDialect,
-    routes: [...healthRoutes(health), ...(documentation === null ? [] : docsRoutes(documentation))],
+    routes: [
+      ...pageRoutes(about),
+      ...healthRoutes(health),
+      ...(documentation === null ? [] : docsRoutes(documentation)),
+    ],
   };
 }

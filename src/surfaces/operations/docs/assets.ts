@@ -2,7 +2,6 @@
 import redoc from "redoc/bundles/redoc.standalone.js" with { type: "file" };
 import swaggerScript from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import swaggerStyle from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
-import icon from "./icon.svg" with { type: "file" };
 import pagesStyle from "./pages.css" with { type: "file" };
 import redocPage from "./redoc.html" with { type: "file" };
 import startRedoc from "./start-redoc.js" with { type: "file" };
@@ -21,7 +20,6 @@ export const pages = {
 };
 
 export const assets: ReadonlyMap<string, StaticFile> = new Map([
-  ["icon.svg", new StaticFile(icon, "image/svg+xml")],
   ["pages.css", new StaticFile(pagesStyle, STYLE)],
   ["redoc.standalone.js", new StaticFile(redocWithoutForeignImage, SCRIPT)],
   ["start-redoc.js", new StaticFile(startRedoc, SCRIPT)],

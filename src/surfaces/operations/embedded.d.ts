@@ -29,3 +29,8 @@ declare module "*/start-swagger.js" {
   const path: string;
   export default path;
 }
+
+declare module "*/page.js" {
+  const path: string;
+  export default path;
+}
