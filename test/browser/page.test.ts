@@ -37,7 +37,7 @@ withChromium("the page at / in Chromium", (start) => {
     expect(await answer(page, "login")).toInclude('"token_type": "bearer"');
     await page.fill("input[name=title]", `It's "done" & <b>dusted</b>`);
     await send(page, "todo");
-    expect(JSON.parse((await answer(page, "todo")).replace("200", ""))).toMatchObject({
+    expect(JSON.parse((await answer(page, "todo")).replace("200 There is your todo.", ""))).toMatchObject({
       title: `It's "done" & <b>dusted</b>`,
     });
     expect(await page.text("#finish")).toStartWith("That is all of it");

@@ -5,6 +5,7 @@ const state = { token: null };
 
 const steps = {
   register: {
+    done: "There is your account.",
     request: () => ({
       path: "/api/v1/users/register",
       body: { email: value("email"), password: value("password") },
@@ -15,6 +16,7 @@ const steps = {
     },
   },
   login: {
+    done: "You are logged in: the next request brings the token.",
     request: () => ({
       path: "/api/v1/users/login",
       body: { email: value("email"), password: value("password") },
@@ -25,6 +27,7 @@ const steps = {
     explain: { 401: "No account has this address and password: register first." },
   },
   todo: {
+    done: "There is your todo.",
     request: () => ({ path: "/api/v1/todos", body: { title: value("title") }, needsToken: true }),
     accept: () => {
       document.getElementById("finish").hidden = false;
@@ -90,7 +93,7 @@ function showRequests() {
 }
 
 async function send(form) {
-  const { request, accept, explain } = steps[form.dataset.step];
+  const { request, accept, done, explain } = steps[form.dataset.step];
   const { path, body, needsToken } = request();
   const headers = { "Content-Type": "application/json" };
   if (needsToken && state.token !== null) headers.Authorization = `Bearer ${state.token}`;
@@ -102,7 +105,7 @@ async function send(form) {
   }
   const answer = await response.json();
   if (response.ok) accept?.(answer);
-  const words = response.ok ? "" : (explain[response.status] ?? explainAny[response.status] ?? "");
+  const words = response.ok ? done : (explain[response.status] ?? explainAny[response.status] ?? "");
   const look = response.ok ? "good" : "bad";
   showAnswer(form, look, `${response.status} ${words}`.trim(), JSON.stringify(answer, null, 2));
 }
