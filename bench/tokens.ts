@@ -18,7 +18,7 @@ const rsa = generateKeyPairSync("rsa", {
 });
 const keyring = new Keyring([hmacKey(SECRET, "HS256"), privateKey(rsa.privateKey)]);
 const tokens = new Tokens(keyring, systemClock);
-const uncached = new Tokens(keyring, systemClock, 0);
+const uncached = new Tokens(keyring, systemClock, { cachedTokens: 0 });
 
 const grant = {
   realm: "user",

@@ -9,6 +9,30 @@ import text6 from "./0004_login_attempts.down.sql" with { type: "text" };
 import text7 from "./0004_login_attempts.up.sql" with { type: "text" };
 import text8 from "./0005_admins.down.sql" with { type: "text" };
 import text9 from "./0005_admins.up.sql" with { type: "text" };
+import text10 from "./0006_versions.down.sql" with { type: "text" };
+import text11 from "./0006_versions.up.sql" with { type: "text" };
+import text12 from "./0007_lists.down.sql" with { type: "text" };
+import text13 from "./0007_lists.up.sql" with { type: "text" };
+import text14 from "./0008_title_order.down.postgres.sql" with { type: "text" };
+import text15 from "./0008_title_order.down.sql" with { type: "text" };
+import text16 from "./0008_title_order.up.postgres.sql" with { type: "text" };
+import text17 from "./0008_title_order.up.sql" with { type: "text" };
+import text18 from "./0009_items.down.sql" with { type: "text" };
+import text19 from "./0009_items.up.sql" with { type: "text" };
+import text20 from "./0010_personal_tokens.down.sql" with { type: "text" };
+import text21 from "./0010_personal_tokens.up.sql" with { type: "text" };
+import text22 from "./0011_audit.down.sql" with { type: "text" };
+import text23 from "./0011_audit.up.sql" with { type: "text" };
+import text24 from "./0012_audit_guards.down.postgres.sql" with { type: "text" };
+import text25 from "./0012_audit_guards.down.sqlite.sql" with { type: "text" };
+import text26 from "./0012_audit_guards.up.postgres.sql" with { type: "text" };
+import text27 from "./0012_audit_guards.up.sqlite.sql" with { type: "text" };
+import text28 from "./0013_housekeeping.down.sql" with { type: "text" };
+import text29 from "./0013_housekeeping.up.sql" with { type: "text" };
+import text30 from "./0014_user_directory.down.postgres.sql" with { type: "text" };
+import text31 from "./0014_user_directory.down.sqlite.sql" with { type: "text" };
+import text32 from "./0014_user_directory.up.postgres.sql" with { type: "text" };
+import text33 from "./0014_user_directory.up.sqlite.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -21,4 +45,28 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0004_login_attempts.up.sql": text7,
   "0005_admins.down.sql": text8,
   "0005_admins.up.sql": text9,
+  "0006_versions.down.sql": text10,
+  "0006_versions.up.sql": text11,
+  "0007_lists.down.sql": text12,
+  "0007_lists.up.sql": text13,
+  "0008_title_order.down.postgres.sql": text14,
+  "0008_title_order.down.sql": text15,
+  "0008_title_order.up.postgres.sql": text16,
+  "0008_title_order.up.sql": text17,
+  "0009_items.down.sql": text18,
+  "0009_items.up.sql": text19,
+  "0010_personal_tokens.down.sql": text20,
+  "0010_personal_tokens.up.sql": text21,
+  "0011_audit.down.sql": text22,
+  "0011_audit.up.sql": text23,
+  "0012_audit_guards.down.postgres.sql": text24,
+  "0012_audit_guards.down.sqlite.sql": text25,
+  "0012_audit_guards.up.postgres.sql": text26,
+  "0012_audit_guards.up.sqlite.sql": text27,
+  "0013_housekeeping.down.sql": text28,
+  "0013_housekeeping.up.sql": text29,
+  "0014_user_directory.down.postgres.sql": text30,
+  "0014_user_directory.down.sqlite.sql": text31,
+  "0014_user_directory.up.postgres.sql": text32,
+  "0014_user_directory.up.sqlite.sql": text33,
 };

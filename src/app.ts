@@ -13,6 +13,8 @@ import { operations, operationsDialect } from "./surfaces/operations/index.ts";
 import type { Documentation } from "./surfaces/operations/docs/routes.ts";
 import type { About } from "./surfaces/operations/page/routes.ts";
 import type { Health } from "./surfaces/operations/health.ts";
+import { root } from "./surfaces/root/index.ts";
+import { v1 } from "./surfaces/v1/index.ts";
 import { VERSION } from "./version.ts";
 
 /** The map of everything the server answers. */
@@ -26,7 +28,15 @@ export function createApp(parts: {
   const { core, config, health, limits, log } = parts;
   const surfaces: readonly Surface[] = [
     apiV1(core, config.cookie),
-    operations(health, about(config), config.debug ? documentation(() => surfaces, config) : null),
+    v1(core, { version: VERSION, environment: config.environment }),
+    root(core, config),
+    operations({
+      health,
+      core,
+      publicUrl: config.publicUrl,
+      about: about(config),
+      documentation: config.debug ? documentation(() => surfaces, config) : null,
+    }),
   ];
   return createServer({
     surfaces,

@@ -2,70 +2,125 @@ import { migrationFiles } from "../migrations/index.ts";
 import { createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
-import { MINUTE_MS, SECOND_MS } from "./core/clock.ts";
+import { AuditSealer } from "./core/audit-chain.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import { createCore } from "./core/core.ts";
 import type { Core, CorePolicy } from "./core/core.ts";
-import { hmacKey, Keyring } from "./core/keyring.ts";
+import { hmacKey } from "./core/keyring.ts";
 import type { Algorithm } from "./core/keyring.ts";
 import type { Log } from "./core/log.ts";
 import { createHasher } from "./core/passwords.ts";
 import { MemoryRateLimitStore } from "./core/rate-limit.ts";
+import { Recurring } from "./core/recurring.ts";
 import type { HttpServer } from "./http/server.ts";
+import { KeyFolder } from "./key-files.ts";
+import { LiveKeys } from "./live-keys.ts";
+import { RedisRateLimitStore } from "./redis/rate-limits.ts";
 import type { Database } from "./storage/database.ts";
 import { migrateUp, parseMigrations } from "./storage/migrations.ts";
+import { openFiles } from "./storage/files.ts";
 import { openDatabase } from "./storage/open.ts";
 import { openStore } from "./storage/store.ts";
+
+/** The one surface whose tokens are for others to verify as well. */
+const V1_ALGORITHM = "RS256";
 
 /** The whole program, put together from one Config: what `latchkey serve` runs, and what the tests do. */
 export interface Program {
   readonly core: Core;
   readonly database: Database;
   readonly app: HttpServer;
+  readonly keys: LiveKeys;
   /** Applies the migrations, unless the settings leave that to someone else. */
   start(): Promise<void>;
+  /** Begins what runs beside the requests, until `close`. */
+  startTasks(): void;
   /** From now on readiness says no, so that a load balancer sends nothing more. */
   announceStop(): void;
+  /** Also writes down what is only kept in memory. */
   close(): Promise<void>;
 }
 
+/** Fails with `KeysRefused` where the key files cannot be used. */
 export function assemble(config: Config, parts: { clock: Clock; log: Log; secret: string }): Program {
   const { clock, log, secret } = parts;
+  const keys = openKeys(config, secret, log);
   const database = openDatabase(config.database, log);
   const core = createCore({
-    store: openStore(database),
+    store: openStore(database, new AuditSealer(secret)),
+    files: openFiles(config),
     hasher: createHasher({ concurrency: config.hashConcurrency, maxQueued: config.hashQueue, clock, log }),
-    keyring: new Keyring([hmacKey(secret, "HS256")]),
+    keyring: keys.keyring,
     clock,
     log,
+    secret,
     policy: corePolicy(config),
   });
 
+  const ownLimits = new MemoryRateLimitStore(clock);
+  const sharedLimits =
+    config.redisUrl === null || !config.rateLimits.enabled
+      ? null
+      : new RedisRateLimitStore({ url: config.redisUrl, own: ownLimits, log });
+
+  const recurring = new Recurring(log);
   let isStarted = false;
   let isStopping = false;
   const health = {
-    checks: { database: () => database.ping() },
+    checks: {
+      database: () => database.ping(),
+      ...(sharedLimits === null ? {} : { redis: () => sharedLimits.ping() }),
+    },
     isStarted: () => isStarted,
     isStopping: () => isStopping,
   };
-  const app = createApp({ core, config, health, limits: new MemoryRateLimitStore(clock), log });
+  const app = createApp({ core, config, health, limits: sharedLimits ?? ownLimits, log });
 
   return {
     core,
     database,
     app,
+    keys,
     async start() {
+      await sharedLimits?.start();
       if (config.database.autoMigrate) {
         const applied = await migrateUp(database, parseMigrations(migrationFiles), clock);
         for (const { version, name } of applied) log.info("migration.applied", { version, name });
       }
+      keys.start();
       isStarted = true;
+      await core.adminSetup.announce().catch((error: unknown) => {
+        log.error("admin.setup_not_announced", {}, error);
+      });
+    },
+    startTasks() {
+      const { housekeeping, tokenUses } = core;
+      recurring.every("token_uses", MINUTE_MS, MINUTE_MS, () => tokenUses.flush());
+      recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async () => {
+        await housekeeping.run();
+        await housekeeping.noteTrail();
+      });
     },
     announceStop() {
       isStopping = true;
     },
-    close: () => database.close(),
+    async close() {
+      keys.stop();
+      sharedLimits?.close();
+      await recurring.stop();
+      await core.tokenUses.flush().catch((error: unknown) => log.error("token_uses.lost", {}, error));
+      await database.close();
+    },
   };
+}
+
+/** In production the operator makes the keys, so that a lost volume is noticed rather than papered over. */
+function openKeys(config: Config, secret: string, log: Log): LiveKeys {
+  const folder = new KeyFolder(config.keysDir);
+  const signsWith = config.jwtAlgorithm ?? V1_ALGORITHM;
+  if (!config.isProduction) folder.makeMissing(signsWith === "HS256" ? V1_ALGORITHM : signsWith);
+  return new LiveKeys({ folder, secretKeys: [hmacKey(secret, "HS256")], signsWith, log });
 }
 
 function corePolicy(config: Config): CorePolicy {
@@ -79,8 +134,14 @@ function corePolicy(config: Config): CorePolicy {
       reuseGraceSeconds: config.refreshReuseGraceSeconds,
       absoluteDays: config.refreshAbsoluteDays,
     },
+    auditRetentionDays: config.auditRetentionDays,
     passwordFloor: config.passwordMinLength ?? 0,
     accessTokens: accessTokenProfiles(config),
+    issuer: {
+      ...(config.publicUrl === null ? {} : { issuer: config.publicUrl }),
+      earlierIssuers: config.previousPublicUrls,
+    },
+    adminSetupToken: config.adminSetupToken,
   };
 }
 
@@ -95,6 +156,6 @@ function accessTokenProfiles(config: Config): Readonly<Record<ProfileName, Profi
     cookie: profile("HS256", 30, "email"),
     token: profile("HS256", 30, "username"),
     root: profile("HS256", 60, "username"),
-    v1: profile("RS256", 24 * 60, "id"),
+    v1: profile(V1_ALGORITHM, 24 * 60, "id"),
   };
 }

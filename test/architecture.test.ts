@@ -9,6 +9,7 @@ const EVERYTHING = [""];
 const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["core/", ["core/"]],
   ["storage/", ["core/", "storage/"]],
+  ["redis/", ["core/", "redis/"]],
   ["http/", ["core/", "http/"]],
   // `surfaces/*/` becomes the surface's own folder: no surface knows another.
   ["surfaces/", ["core/", "http/", "surfaces/*/"]],
@@ -16,6 +17,8 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["config.ts", ["config/"]],
   ["config/", ["config/", "type core/"]],
   ["log.ts", ["core/"]],
+  ["key-files.ts", ["core/"]],
+  ["live-keys.ts", ["core/", "key-files.ts"]],
   ["version.ts", ["../package.json"]],
   ["program.ts", EVERYTHING],
   ["main.ts", EVERYTHING],
@@ -37,6 +40,7 @@ const packages: readonly (readonly [name: RegExp, places: readonly string[]])[] 
 const words: readonly (readonly [word: RegExp, places: readonly string[]])[] = [
   [/\b(process|Bun|import\.meta)\.env\b/, ["config.ts"]],
   [/\bBun\.(SQL|sql)\b|\b(SQL|sql)\b[^;]*\bfrom "bun"/, ["storage/"]],
+  [/\bBun\.(RedisClient|redis)\b|\b(RedisClient|redis)\b[^;]*\bfrom "bun"/, ["redis/"]],
 ];
 
 function violations(file: string, text: string): readonly string[] {
@@ -98,6 +102,8 @@ test.each([
   ["http/a.ts", `import { SQL } from "bun";`],
   ["http/a.ts", `const x = new Bun.SQL("");`],
   ["http/a.ts", `import { x } from "../surfaces/v1/index.ts";`],
+  ["storage/a.ts", `const x = new Bun.RedisClient("");`],
+  ["redis/a.ts", `import { x } from "../storage/b.ts";`],
   ["surfaces/v1/a.ts", `import { x } from "../root/b.ts";`],
   ["surfaces/v1/a.ts", `import type { x } from "../../storage/b.ts";`],
   ["app.ts", `import { x } from "./storage/b.ts";`],

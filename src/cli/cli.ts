@@ -1,6 +1,8 @@
 import type { Command, Terminal } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { healthcheckCommand } from "./healthcheck.ts";
+import { keysCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { nearest } from "./nearest.ts";
 import { serveCommand } from "./serve.ts";
@@ -39,7 +41,9 @@ const helpCommand: Command = {
 export const commands: readonly Command[] = [
   serveCommand,
   migrateCommand,
+  keysCommand,
   configCommand,
+  healthcheckCommand,
   versionCommand,
   helpCommand,
 ];

@@ -4,6 +4,7 @@ import { migrationFiles } from "../../migrations/index.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import { silentLog } from "../core/log.ts";
+import { DatabaseRefused } from "../storage/database.ts";
 import type { Database } from "../storage/database.ts";
 import {
   label,
@@ -104,13 +105,18 @@ export function migrationIndex(files: readonly string[]): string {
 type Task = (database: Database, dependencies: MigrateDependencies) => Promise<number>;
 
 async function withDatabase(dependencies: MigrateDependencies, task: Task): Promise<number> {
-  const database = await dependencies.openDatabase();
+  let database: Database | null = null;
   try {
+    database = await dependencies.openDatabase();
     return await task(database, dependencies);
   } catch (error) {
     if (error instanceof MigrationRefused) {
       dependencies.terminal.err(error.message);
       return exitCodes.failure;
+    }
+    if (error instanceof DatabaseRefused) {
+      dependencies.terminal.err(error.message);
+      return exitCodes.unavailable;
     }
     if (Fault.is(error, "unavailable")) {
       dependencies.terminal.err("the database cannot be reached or did not answer in time");
@@ -118,7 +124,7 @@ async function withDatabase(dependencies: MigrateDependencies, task: Task): Prom
     }
     throw error;
   } finally {
-    await database.close();
+    await database?.close();
   }
 }
 

@@ -3,9 +3,11 @@ import type { Config } from "../config.ts";
 import { SECOND_MS, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
+import { KeysRefused } from "../key-files.ts";
 import { createLog, standardOutputWriter } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
+import { DatabaseRefused } from "../storage/database.ts";
 import { MigrationRefused } from "../storage/migrations.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -39,10 +41,11 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     clock: systemClock,
     write: output.write,
   });
-  const secret = config.secretKey ?? keptSecret(keptSecretPath(config.database));
-  const program = assemble(config, { clock: systemClock, log, secret });
+  let program: Program | null = null;
   try {
+    program = assemble(config, { clock: systemClock, log, secret: secretOf(config) });
     await program.start();
+    program.startTasks();
     const { url } = program.app.listen(config);
     // The log has its own way out: what it told so far belongs above.
     await output.flush();
@@ -51,7 +54,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     await stop(program, config, log);
     return exitCodes.ok;
   } catch (error) {
-    await program.close();
+    await program?.close();
     return explainFailure(error, terminal);
   } finally {
     await output.flush();
@@ -111,10 +114,32 @@ async function stop(program: Program, config: Config, log: Log): Promise<void> {
   log.info("server.stopped");
 }
 
+/** Outside production a missing secret is made once, and kept where the data is. */
+function secretOf({ secretKey, database }: Config): string {
+  if (secretKey !== null) return secretKey;
+  try {
+    return keptSecret(keptSecretPath(database));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseRefused(
+      `SECRET_KEY is not set, and none can be kept beside the database: ${reason}`,
+      error,
+    );
+  }
+}
+
 function explainFailure(error: unknown, terminal: Terminal): number {
+  if (error instanceof KeysRefused) {
+    terminal.err(`latchkey: ${error.message}`);
+    return exitCodes.config;
+  }
   if (error instanceof MigrationRefused) {
     terminal.err(`latchkey: ${error.message}`);
     return exitCodes.failure;
+  }
+  if (error instanceof DatabaseRefused) {
+    terminal.err(`latchkey: ${error.message}; see DATABASE_URL`);
+    return exitCodes.unavailable;
   }
   if (Fault.is(error, "unavailable")) {
     terminal.err("latchkey: the database cannot be reached or did not answer in time: see DATABASE_URL");

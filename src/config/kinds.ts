@@ -232,17 +232,76 @@ export const publicUrl: Kind<string> = {
   show: (value) => value,
 };
 
+export const publicUrls: Kind<readonly string[]> = {
+  noun: "a list of addresses",
+  takes: `a comma list, each ${publicUrl.takes}`,
+  isSecret: false,
+  parse(text) {
+    const listed = text.split(",").map((item) => item.trim());
+    const parsed = listed.filter((item) => item !== "").map((item) => publicUrl.parse(item));
+    return parsed.every((each) => each.ok) ? good(parsed.map(({ value }) => value)) : bad();
+  },
+  show: (value) => value,
+};
+
 export const redisUrl: Kind<string> = {
   noun: "a Redis address",
   takes: "redis://[user:password@]host[:port][/number], or rediss:// for TLS",
   isSecret: true,
   parse(text) {
     const url = URL.parse(text.trim());
-    const isRedis = url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== "" && url.hash === "";
-    return isRedis ? good(url.href) : bad();
+    if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === "" || url.hash !== "")
+      return bad();
+    return /^\/?\d{0,9}$/.test(url.pathname) ? good(url.href) : bad();
   },
   show: maskedUrl,
 };
+
+/** A place in a bucket; `prefix` is empty or ends in a slash. */
+export interface S3Location {
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+export const s3Location: Kind<S3Location> = {
+  noun: "a place in a bucket",
+  takes: "s3://bucket or s3://bucket/prefix",
+  isSecret: false,
+  parse(text) {
+    const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9_.\/-]*))?$/.exec(text.trim());
+    const [, bucket, path = ""] = match ?? [];
+    const folders = path.split("/").filter((folder) => folder !== "");
+    if (bucket === undefined || folders.some((folder) => /^\.+$/.test(folder))) return bad();
+    return good({ bucket, prefix: folders.map((folder) => `${folder}/`).join("") });
+  },
+  show: ({ bucket, prefix }) => `s3://${bucket}/${prefix}`,
+};
+
+export const s3Endpoint: Kind<string> = {
+  noun: "an address of a server",
+  takes: "http:// or https:// and a host, such as https://minio.example.com:9000",
+  isSecret: false,
+  parse(text) {
+    const url = URL.parse(text.trim());
+    if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") return bad();
+    return url.href === `${url.origin}/` ? good(url.origin) : bad();
+  },
+  show: (value) => value,
+};
+
+/** A name that a server gives out, such as a region or the id of a key. */
+export function identifier(noun: string): Kind<string> {
+  return {
+    noun,
+    takes: "letters, digits and . _ / + = -",
+    isSecret: false,
+    parse(text) {
+      const name = text.trim();
+      return /^[A-Za-z0-9._/+=-]+$/.test(name) ? good(name) : bad();
+    },
+    show: (value) => value,
+  };
+}
 
 /** An address with its password left out; a lone user name too, since that is where Redis tokens get put. */
 export function maskedUrl(address: string): string {

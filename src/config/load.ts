@@ -1,6 +1,6 @@
 import type { LogLevel } from "../core/log.ts";
 import { composePostgresUrl, databaseUrl, type DatabaseTarget, IN_MEMORY } from "./database-url.ts";
-import type { RateLimit } from "./kinds.ts";
+import type { RateLimit, S3Location } from "./kinds.ts";
 import { SECRET_KEY_MIN_BYTES, secretKeyWeakness } from "./secret-strength.ts";
 import { type Environment, type Known, type Setting, settings, settingTable } from "./settings.ts";
 import { SettingReader, type SettingReport, type Sources } from "./sources.ts";
@@ -15,18 +15,21 @@ export interface Config {
   /** 0 for any free one. */
   readonly port: number;
   readonly publicUrl: string | null;
+  readonly previousPublicUrls: readonly string[];
   readonly requestTimeoutSeconds: number;
   readonly shutdownTimeoutSeconds: number;
 
   readonly database: DatabaseConfig;
   readonly uploadDir: string;
+  /** Null: uploads are kept in `uploadDir`. */
+  readonly uploadS3: UploadS3Config | null;
   readonly maxUploadMb: number;
 
   /** Null only outside production: then one is made, and kept beside the database. */
   readonly secretKey: string | null;
   readonly keysDir: string;
   /** Null: each surface signs with its own. */
-  readonly jwtAlgorithm: "HS256" | "RS256" | null;
+  readonly jwtAlgorithm: "HS256" | "RS256" | "ES256" | "EdDSA" | null;
   /** Null: each surface has its own. */
   readonly accessTokenExpireMinutes: number | null;
   readonly refreshTokenExpireDays: number;
@@ -49,6 +52,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
 
   readonly adminSetupToken: string | null;
+  /** Null: for ever. */
+  readonly auditRetentionDays: number | null;
   readonly metricsPort: number | null;
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
@@ -64,6 +69,15 @@ export type DatabaseConfig = DatabaseTarget & {
   readonly echo: boolean;
   readonly autoMigrate: boolean;
 };
+
+export interface UploadS3Config extends S3Location {
+  /** Null: Amazon's own. */
+  readonly endpoint: string | null;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | null;
+}
 
 export interface CookieConfig {
   readonly secure: boolean;
@@ -112,10 +126,12 @@ function assemble(reader: SettingReader, known: Known): Config {
     host: read(settings.host),
     port: read(settings.port),
     publicUrl: read(settings.publicUrl),
+    previousPublicUrls: read(settings.previousPublicUrls),
     requestTimeoutSeconds: read(settings.requestTimeoutSeconds),
     shutdownTimeoutSeconds: read(settings.shutdownTimeoutSeconds),
     database: assembleDatabase(reader, known),
     uploadDir: read(settings.uploadDir),
+    uploadS3: assembleUploadS3(reader, known),
     maxUploadMb: read(settings.maxUploadMb),
     secretKey: read(settings.secretKey),
     keysDir: read(settings.keysDir),
@@ -139,11 +155,30 @@ function assemble(reader: SettingReader, known: Known): Config {
     trustProxy: read(settings.trustProxy),
     corsOrigins: read(settings.corsOrigins),
     adminSetupToken: read(settings.adminSetupToken),
+    auditRetentionDays: read(settings.auditRetentionDays),
     metricsPort: read(settings.metricsPort),
     metricsToken: read(settings.metricsToken),
     logLevel: read(settings.logLevel),
     logJson: read(settings.logJson),
   };
+}
+
+function assembleUploadS3(reader: SettingReader, known: Known): UploadS3Config | null {
+  const location = reader.read(settings.uploadUrl, known);
+  const endpoint = reader.read(settings.s3Endpoint, known);
+  const region = reader.read(settings.s3Region, known);
+  const accessKeyId = reader.read(settings.s3AccessKeyId, known);
+  const secretAccessKey = reader.read(settings.s3SecretAccessKey, known);
+  const sessionToken = reader.read(settings.s3SessionToken, known);
+  if (location === null) return null;
+  if (accessKeyId === null || secretAccessKey === null) {
+    reader.complain(
+      settings.uploadUrl,
+      "a bucket needs a key: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)",
+    );
+    return null;
+  }
+  return { ...location, endpoint, region, accessKeyId, secretAccessKey, sessionToken };
 }
 
 function assembleRateLimits(reader: SettingReader, known: Known): RateLimitsConfig {

@@ -98,7 +98,12 @@ export const settings = {
   publicUrl: setting("PUBLIC_URL", {
     kind: optional(kinds.publicUrl),
     default: notSet,
-    about: "The address that clients use, for absolute links; links are paths without it",
+    about: "The address that clients use: for absolute links, and as the issuer in tokens",
+  }),
+  previousPublicUrls: setting("PREVIOUS_PUBLIC_URLS", {
+    kind: kinds.publicUrls,
+    default: () => [],
+    about: "Earlier values of PUBLIC_URL, as a comma list: their tokens stay good",
   }),
   requestTimeoutSeconds: setting("REQUEST_TIMEOUT_SECONDS", {
     kind: kinds.integer(1, 3_600),
@@ -185,6 +190,41 @@ export const settings = {
     default: () => "uploads",
     about: "The folder that avatars are kept in",
   }),
+  uploadUrl: setting("UPLOAD_URL", {
+    kind: optional(kinds.s3Location),
+    default: notSet,
+    about: "Keeps avatars in a bucket, s3://bucket/prefix, in place of UPLOAD_DIR",
+  }),
+  s3Endpoint: setting("S3_ENDPOINT", {
+    aliases: ["AWS_ENDPOINT"],
+    kind: optional(kinds.s3Endpoint),
+    default: notSet,
+    about: "The server of the bucket, where it is not Amazon's own",
+  }),
+  s3Region: setting("S3_REGION", {
+    aliases: ["AWS_REGION"],
+    kind: kinds.identifier("the name of a region"),
+    default: () => "us-east-1",
+    about: "The region of the bucket",
+  }),
+  s3AccessKeyId: setting("S3_ACCESS_KEY_ID", {
+    aliases: ["AWS_ACCESS_KEY_ID"],
+    kind: optional(kinds.identifier("the id of a key")),
+    default: notSet,
+    about: "The key to the bucket, with UPLOAD_URL",
+  }),
+  s3SecretAccessKey: setting("S3_SECRET_ACCESS_KEY", {
+    aliases: ["AWS_SECRET_ACCESS_KEY"],
+    kind: optional(kinds.secret),
+    default: notSet,
+    about: "The secret of that key",
+  }),
+  s3SessionToken: setting("S3_SESSION_TOKEN", {
+    aliases: ["AWS_SESSION_TOKEN"],
+    kind: optional(kinds.secret),
+    default: notSet,
+    about: "The token that goes with a temporary key",
+  }),
   maxUploadMb: setting("MAX_UPLOAD_MB", {
     kind: kinds.integer(1, 1_024),
     default: () => 10,
@@ -200,13 +240,21 @@ export const settings = {
   keysDir: setting("KEYS_DIR", {
     kind: kinds.folder,
     default: () => "keys",
-    about: "The folder of the RSA keys: private_key.pem, public_key.pem, and older public keys",
+    about:
+      "The folder of private_key.pem, public_key.pem and older public keys; required in production, else made",
   }),
   jwtAlgorithm: setting("JWT_ALGORITHM", {
     aliases: ["ALGORITHM"],
-    kind: optional(kinds.oneOf("an algorithm", "HS256 or RS256", { hs256: "HS256", rs256: "RS256" })),
+    kind: optional(
+      kinds.oneOf("an algorithm", "HS256, RS256, ES256 or EdDSA", {
+        hs256: "HS256",
+        rs256: "RS256",
+        es256: "ES256",
+        eddsa: "EdDSA",
+      }),
+    ),
     default: notSet,
-    about: "HS256 or RS256 on every surface; without it RS256 on /v1 and HS256 elsewhere",
+    about: "HS256, RS256, ES256 or EdDSA on every surface; without it RS256 on /v1 and HS256 elsewhere",
   }),
   accessTokenExpireMinutes: setting("ACCESS_TOKEN_EXPIRE_MINUTES", {
     kind: optional(kinds.integer(1, 525_600)),
@@ -327,6 +375,11 @@ export const settings = {
     kind: optional(kinds.headerSecret),
     default: notSet,
     about: "Lets the first admin register; without it one is printed at start while there is no admin",
+  }),
+  auditRetentionDays: setting("AUDIT_RETENTION_DAYS", {
+    kind: optional(kinds.integer(1, 36_500)),
+    default: notSet,
+    about: "How long rows of the audit trail are kept; without it for ever",
   }),
   metricsPort: setting("METRICS_PORT", {
     kind: optional(kinds.port),

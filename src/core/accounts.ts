@@ -1,12 +1,17 @@
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
+import type { AuditEntry } from "./audit.ts";
+import type { Avatars } from "./avatars.ts";
 import { Fault } from "./fault.ts";
 import type { Clock } from "./clock.ts";
 import { normalEmail, usernameKey } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { Logins } from "./logins.ts";
+import type { Listing } from "./pages.ts";
 import type { Hasher } from "./passwords.ts";
 import type { Store, Writes } from "./store.ts";
+import { requireVersion, rowGone } from "./versions.ts";
+import type { ExpectedVersion } from "./versions.ts";
 
 /** Users and administrators are two realms over one implementation: nothing crosses from one to the other. */
 export type Realm = "user" | "admin";
@@ -31,6 +36,8 @@ export interface Account {
   readonly updatedAtMs: number | null;
   /** A deleted account keeps its row, so that its e-mail, username and phone stay taken. */
   readonly deletedAtMs: number | null;
+  /** Grows with every change that can be seen. */
+  readonly version: number;
 }
 
 export interface Registration {
@@ -39,6 +46,11 @@ export interface Registration {
   readonly username?: string | null;
   readonly name?: string | null;
   readonly phone?: string | null;
+  /** For an administrator who makes an account for someone; a user and active where absent. */
+  readonly role?: Role;
+  readonly isActive?: boolean;
+  /** The name of a file that was stored for it. */
+  readonly avatar?: string | undefined;
 }
 
 /** What is absent stays as it is; null clears what may be empty. */
@@ -58,37 +70,63 @@ export interface PasswordChange {
   readonly entitlement: { readonly current: string | undefined } | "administrator";
 }
 
+const PROFILE_FIELDS = ["email", "username", "name", "phone", "avatar"] as const;
+
 export class Accounts {
   readonly #store: Store;
   readonly #hasher: Hasher;
   readonly #logins: Logins;
+  readonly #avatars: Avatars;
   readonly #clock: Clock;
   readonly #log: Log;
 
-  constructor(parts: { store: Store; hasher: Hasher; logins: Logins; clock: Clock; log: Log }) {
+  constructor(parts: {
+    store: Store;
+    hasher: Hasher;
+    logins: Logins;
+    avatars: Avatars;
+    clock: Clock;
+    log: Log;
+  }) {
     this.#store = parts.store;
     this.#hasher = parts.hasher;
     this.#logins = parts.logins;
+    this.#avatars = parts.avatars;
     this.#clock = parts.clock;
     this.#log = parts.log;
   }
 
-  /** Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account. */
-  async register(realm: Realm, registration: Registration, by: Actor): Promise<Account> {
+  /**
+   * Fails with `conflict` where the e-mail, username or phone is taken, also by a deleted account, and with whatever
+   * `permit` fails with, which runs in the write that makes the account.
+   */
+  async register(
+    realm: Realm,
+    registration: Registration,
+    by: Actor,
+    permit: (tx: Writes) => Promise<void> = async () => {},
+  ): Promise<Account> {
     const email = normalEmail(registration.email);
     const username = registration.username ?? null;
     // Hashing takes tens of milliseconds, so it stays outside the write; the constraint decides who was first.
     const passwordHash = await this.#hasher.hash(registration.password);
     const given = { email, username, phone: registration.phone ?? null };
-    const inserted = this.#store.write((tx) =>
-      tx.accounts(realm).insert({
+    const inserted = this.#store.write(async (tx) => {
+      await permit(tx);
+      const atMs = this.#clock.nowMs();
+      const account = await tx.accounts(realm).insert({
         ...given,
         usernameKey: username === null ? null : usernameKey(username),
         name: registration.name ?? null,
+        avatar: registration.avatar ?? null,
         passwordHash,
-        createdAtMs: this.#clock.nowMs(),
-      }),
-    );
+        ...(registration.role === undefined ? {} : { role: registration.role }),
+        ...(registration.isActive === undefined ? {} : { isActive: registration.isActive }),
+        createdAtMs: atMs,
+      });
+      tx.audit.record({ event: "account.registered", atMs, by, subject: account });
+      return account;
+    });
     const account = await inserted.catch((error: unknown) => tellTaken(error, given));
     this.#log.info("account.registered", { realm, account: account.id, ...logged(by) });
     return account;
@@ -108,67 +146,151 @@ export class Accounts {
     return account;
   }
 
+  /** The live ones, the newest first, to be read in pages. */
+  listing(realm: Realm): Listing<Account, "created_at"> {
+    const accounts = this.#store.read.accounts(realm);
+    return {
+      scope: ["accounts", realm],
+      order: { key: "created_at", descending: true },
+      rows: (slice) => accounts.liveSlice(slice),
+      count: () => accounts.liveCount(),
+      position: ({ id, createdAtMs }) => ({ value: createdAtMs, id }),
+    };
+  }
+
   /**
-   * Changes an account, all of it or nothing. A new password ends the account's sessions and every access token.
+   * Changes an account, deleted or not, all of it or nothing. A new password ends the account's sessions and every
+   * access token. The file of an avatar that is replaced goes.
    *
-   * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, and, for a password, with
-   * `wrong_current_password` or `locked`.
+   * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, with `precondition_failed`,
+   * and, for a password, with `wrong_current_password` or `locked`.
    */
   async update(
     account: Account,
     change: AccountChange,
     password: PasswordChange | null,
     by: Actor,
+    expected: ExpectedVersion = "any",
   ): Promise<Account> {
-    const { realm, id } = account;
     const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
-    const passwordHash = password === null ? undefined : await this.#hasher.hash(password.password);
-    const apply = async (tx: Writes): Promise<Account> => {
-      const nowMs = this.#clock.nowMs();
-      const row = {
-        ...given,
-        ...(given.username === undefined ? {} : { usernameKey: usernameKey(given.username) }),
-      };
-      const updated = await tx.accounts(realm).update(id, row, nowMs);
-      if (updated === null) throw Fault.of({ kind: "not_found", noun: realm, id });
-      if (passwordHash === undefined) return updated;
-      await tx.accounts(realm).setPassword(id, passwordHash, nowMs);
-      await endCredentials(tx, updated, nowMs);
-      return updated;
-    };
+    const passwordHash = password === null ? null : await this.#hasher.hash(password.password);
+    const apply = (tx: Writes) => this.#apply(tx, account, given, passwordHash, by, expected);
     const entitlement = password?.entitlement ?? "administrator";
     const changing =
       entitlement === "administrator"
         ? this.#store.write(apply)
         : // A missing password is a wrong one, and counts like it.
           this.#logins.confirm(account, entitlement.current ?? "", by, apply);
-    const updated = await changing.catch((error: unknown) => tellTaken(error, given));
-    if (password !== null) this.#log.info("password.changed", { realm, account: id, ...logged(by) });
+    const { updated, replaced } = await changing.catch((error: unknown) => tellTaken(error, given));
+    await this.#avatars.discard(replaced);
+    this.#tellChange(updated, change, password, by);
     return updated;
   }
 
-  /** The row stays, so that nobody else gets the names; its sessions and tokens end for good. */
-  async delete({ realm, id }: Account, by: Actor): Promise<void> {
-    await this.#store.write(async (tx) => {
+  async #apply(
+    tx: Writes,
+    account: Account,
+    change: AccountChange,
+    passwordHash: string | null,
+    by: Actor,
+    expected: ExpectedVersion,
+  ): Promise<{ updated: Account; replaced: string | null }> {
+    const { realm, id } = account;
+    const accounts = tx.accounts(realm);
+    const nowMs = this.#clock.nowMs();
+    const which = account.deletedAtMs === null ? "live" : "any";
+    // Of two who replace an avatar at once, each must find the file that the other put there.
+    const current = requireThere(
+      account,
+      await (change.avatar === undefined ? accounts.byId(id) : accounts.lock(id)),
+    );
+    const replaced = change.avatar === undefined ? null : current.avatar;
+    const atVersion = requireVersion(expected, realm, current);
+    if (Object.keys(change).length === 0 && passwordHash === null) return { updated: current, replaced };
+
+    const names = change.username === undefined ? {} : { usernameKey: usernameKey(change.username) };
+    const updated = await accounts.update(id, { ...change, ...names }, nowMs, { which, atVersion });
+    if (updated === null) throw rowGone(atVersion, realm, id);
+    const told = { atMs: nowMs, by, subject: updated };
+    for (const entry of changesBetween(current, updated)) tx.audit.record({ ...entry, ...told });
+    if (passwordHash === null) return { updated, replaced };
+
+    tx.audit.record({ event: "password.changed", ...told });
+    const reset = await accounts.setPassword(id, passwordHash, nowMs);
+    await endSessions(tx, updated, nowMs);
+    return { updated: reset ?? updated, replaced };
+  }
+
+  #tellChange(
+    { realm, id }: Account,
+    { isActive, role }: AccountChange,
+    password: PasswordChange | null,
+    by: Actor,
+  ): void {
+    const who = { realm, account: id, ...logged(by) };
+    if (password !== null) this.#log.info("password.changed", who);
+    if (isActive !== undefined) this.#log.info(isActive ? "account.activated" : "account.blocked", who);
+    if (role !== undefined) this.#log.info("account.role_set", { role, ...who });
+  }
+
+  /** The row stays, so that nobody else gets the names; its avatar goes, its sessions and tokens end for good. */
+  async delete(account: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<Account> {
+    const { realm, id } = account;
+    const { deleted, avatar } = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
-      const deleted = await tx.accounts(realm).delete(id, nowMs);
-      if (deleted === null) throw Fault.of({ kind: "not_found", noun: realm, id });
-      await endCredentials(tx, deleted, nowMs);
+      const accounts = tx.accounts(realm);
+      const current = requireThere({ ...account, deletedAtMs: null }, await accounts.lock(id));
+      const atVersion = requireVersion(expected, realm, current);
+      const deleted = await accounts.delete(id, nowMs, atVersion);
+      if (deleted === null) throw rowGone(atVersion, realm, id);
+      const { avatar } = current;
+      await endSessions(tx, deleted, nowMs);
+      await tx.personalTokens.deleteAll(realm, id);
+      tx.audit.record({ event: "account.deleted", atMs: nowMs, by, subject: deleted });
+      return { deleted, avatar };
     });
+    await this.#avatars.discard(avatar);
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
+    return deleted;
   }
 
   /** Takes a deletion back. What ended with it stays ended. */
   async restore({ realm, id }: Account, by: Actor): Promise<Account> {
-    const restored = await this.#store.write((tx) => tx.accounts(realm).restore(id, this.#clock.nowMs()));
-    if (restored === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+    const restored = await this.#store.write(async (tx) => {
+      const atMs = this.#clock.nowMs();
+      const account = await tx.accounts(realm).restore(id, atMs);
+      if (account === null) throw Fault.of({ kind: "not_found", noun: realm, id });
+      tx.audit.record({ event: "account.restored", atMs, by, subject: account });
+      return account;
+    });
     this.#log.info("account.restored", { realm, account: id, ...logged(by) });
     return restored;
   }
 }
 
-/** Ends what stands for a password without being it: the open sessions, and with them their access tokens. */
-async function endCredentials(tx: Writes, { realm, id }: Account, nowMs: number): Promise<void> {
+/** The row as it is by now: there, and not deleted since it was read. */
+function requireThere({ realm, id, deletedAtMs }: Account, current: Account | null): Account {
+  if (current === null || (deletedAtMs === null && current.deletedAtMs !== null)) {
+    throw rowGone(undefined, realm, id);
+  }
+  return current;
+}
+
+/** What the trail is told of a change: which fields, and never their values; a role and a block by themselves. */
+function changesBetween(before: Account, after: Account): readonly Pick<AuditEntry, "event" | "detail">[] {
+  const fields = PROFILE_FIELDS.filter((field) => before[field] !== after[field]);
+  const detail = { from: before.role, to: after.role };
+  return [
+    ...(fields.length === 0 ? [] : [{ event: "account.changed" as const, detail: { fields } }]),
+    ...(before.role === after.role ? [] : [{ event: "account.role_changed" as const, detail }]),
+    ...(before.isActive === after.isActive
+      ? []
+      : [{ event: after.isActive ? ("account.activated" as const) : ("account.blocked" as const) }]),
+  ];
+}
+
+/** Personal tokens live on: they are credentials of their own, and stand for no password. */
+async function endSessions(tx: Writes, { realm, id }: Account, nowMs: number): Promise<void> {
   if (realm === "user") await tx.sessions.endAll(id, nowMs, null);
 }
 

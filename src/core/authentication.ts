@@ -1,33 +1,78 @@
-import type { Realm } from "./accounts.ts";
+import type { Account, Realm } from "./accounts.ts";
+import type { Actor } from "./actor.ts";
 import type { Caller } from "./caller.ts";
+import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { looksPersonal, personalTokenHash, personalTokenProblem } from "./personal-token-text.ts";
+import type { TokenUses } from "./personal-tokens.ts";
 import type { Store } from "./store.ts";
 import type { Tokens } from "./tokens.ts";
+
+/** What a token says by itself: the caller, but for where the request came from. */
+type Bearer = Omit<Caller, "by">;
 
 /** Answers who a request acts for. Every request looks at the account itself, so that a block works at once. */
 export class Authentication {
   readonly #store: Store;
   readonly #tokens: Tokens;
+  readonly #uses: TokenUses;
+  readonly #clock: Clock;
 
-  constructor(parts: { store: Store; tokens: Tokens }) {
+  constructor(parts: { store: Store; tokens: Tokens; uses: TokenUses; clock: Clock }) {
     this.#store = parts.store;
     this.#tokens = parts.tokens;
+    this.#uses = parts.uses;
+    this.#clock = parts.clock;
+  }
+
+  /** The session that a token came from; null for a token that belongs to none, or is none. */
+  sessionOf(realm: Realm, token: string): number | null {
+    try {
+      return this.#tokens.verify(token, realm).sid ?? null;
+    } catch (error) {
+      if (Fault.is(error, "invalid_token")) return null;
+      throw error;
+    }
   }
 
   /** Fails with `unauthenticated` without a token, and with `invalid_token` for one that is not good here and now. */
-  async caller(realm: Realm, token: string | null): Promise<Caller> {
+  async caller(realm: Realm, token: string | null, from: Actor): Promise<Caller> {
     if (token === null) throw Fault.of({ kind: "unauthenticated" });
+    const found = await (looksPersonal(token)
+      ? this.#byPersonalToken(realm, token)
+      : this.#byAccessToken(realm, token));
+    return { ...found, by: { ...from, account: { realm, id: found.account.id } } };
+  }
+
+  async #byAccessToken(realm: Realm, token: string): Promise<Bearer> {
     const claims = this.#tokens.verify(token, realm);
     const sessionId = claims.sid ?? null;
     const found = await this.#store.read.accounts(realm).byToken(claims.user_id, sessionId);
     if (found === null) throw refused("account_unknown");
     const { account, sessionOpen } = found;
-    if (account.deletedAtMs !== null) throw refused("account_deleted");
-    if (!account.isActive) throw refused("account_deactivated");
+    refuseUnlessLive(account);
     if (account.credentialsVersion !== claims.ver) throw refused("credentials_changed");
     if (!sessionOpen) throw refused("session_ended");
     return { account, sessionId, scopes: null };
   }
+
+  /** One read for the token and its owner. A token that cannot be one is refused before that. */
+  async #byPersonalToken(realm: Realm, token: string): Promise<Bearer> {
+    const problem = personalTokenProblem(token, realm);
+    if (problem !== null) throw refused(problem);
+    const found = await this.#store.read.accounts(realm).byPersonalToken(personalTokenHash(token));
+    if (found === null) throw refused("token_unknown");
+    const { expiresAtMs, scopes } = found.token;
+    if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refused("expired");
+    refuseUnlessLive(found.account);
+    this.#uses.note(found.token);
+    return { account: found.account, sessionId: null, scopes };
+  }
+}
+
+function refuseUnlessLive({ deletedAtMs, isActive }: Account): void {
+  if (deletedAtMs !== null) throw refused("account_deleted");
+  if (!isActive) throw refused("account_deactivated");
 }
 
 function refused(reason: string): Fault {

@@ -1,8 +1,14 @@
 import type { Account, Role } from "./accounts.ts";
+import type { Actor } from "./actor.ts";
 import { Fault } from "./fault.ts";
 
 /** What a personal access token may be narrowed to. Items are kept under the scopes of todos. */
-export type Scope = "todos:read" | "todos:write" | "account:read" | "account:write" | "admin";
+export const SCOPES = ["todos:read", "todos:write", "account:read", "account:write", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export function isScope(word: string): word is Scope {
+  return SCOPES.some((scope) => scope === word);
+}
 
 /** Who a request acts for, once its token has been checked. */
 export interface Caller {
@@ -11,6 +17,8 @@ export interface Caller {
   readonly sessionId: number | null;
   /** What the token is narrowed to; null for all that its owner may. */
   readonly scopes: readonly Scope[] | null;
+  /** The same as who does something, and from where. */
+  readonly by: Actor;
 }
 
 export function hasScope({ scopes }: Caller, scope: Scope): boolean {

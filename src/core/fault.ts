@@ -31,6 +31,10 @@ export interface FaultKinds {
   not_found: { readonly noun: Noun; readonly id?: number | string };
   /** A unique value is taken. `value` is what the caller sent, for a message in their own words. */
   conflict: { readonly noun: Noun; readonly field: string; readonly value?: string };
+  /** What the caller wants changed is no longer what they saw. */
+  precondition_failed: { readonly noun: Noun; readonly id: number };
+  /** One of several operations that are done together, or not at all: `index` counts from 0. */
+  operation_failed: { readonly index: number; readonly failure: FaultOf<"not_found"> | FaultOf<"forbidden"> };
 
   rate_limited: { readonly retryAfterSeconds: number };
   /** More work than can be done in time: refused early rather than queued without end. */

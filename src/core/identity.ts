@@ -52,3 +52,14 @@ export function usernameProblem(username: string): string | null {
 export function usernameKey(username: string): string {
   return username.toLowerCase();
 }
+
+/** Seven digits are the shortest number that can be called from abroad, fifteen the longest. */
+const E164 = /^\+[1-9][0-9]{6,14}$/;
+const PHONE_MAX_UNITS = 64;
+
+/** A phone number in E.164, of whatever people write between its digits; null where it is none. */
+export function normalPhone(phone: string): string | null {
+  if (phone.length > PHONE_MAX_UNITS) return null;
+  const normal = phone.replace(/[\s.()[\]\p{Pd}]/gu, "");
+  return E164.test(normal) ? normal : null;
+}

@@ -42,14 +42,27 @@ const RSA_MAX_BITS = 8192;
 const HMAC_DIGESTS = { HS256: "sha256", HS384: "sha384", HS512: "sha512" } as const;
 
 export class Keyring {
-  readonly #keys = new Map<string, Key>();
+  #keys: ReadonlyMap<string, Key>;
+  #generation = 0;
+  readonly #look: () => readonly Key[] | null;
 
-  /** Where two entries are the same key, as a private key and its own public half, the one that signs is kept. */
-  constructor(keys: readonly Key[]) {
-    for (const key of keys) {
-      const known = this.#keys.get(key.kid);
-      if (known?.sign === undefined) this.#keys.set(key.kid, key);
-    }
+  /**
+   * A token may name a key that was made a moment ago by someone else: `look` answers all keys anew where there is
+   * anything new to see. It is asked for every kid that is not known, and so must be cheap.
+   */
+  constructor(keys: readonly Key[], look: () => readonly Key[] | null = () => null) {
+    this.#keys = byKid(keys);
+    this.#look = look;
+  }
+
+  /** Counts the changes of the keys: whoever keeps what a key has verified drops it when this moves on. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  replace(keys: readonly Key[]): void {
+    this.#keys = byKid(keys);
+    this.#generation += 1;
   }
 
   /** The first key given that signs with `algorithm`. */
@@ -61,12 +74,26 @@ export class Keyring {
   }
 
   verifier(kid: string): Key | undefined {
+    const known = this.#keys.get(kid);
+    if (known !== undefined) return known;
+    const renewed = this.#look();
+    if (renewed === null) return undefined;
+    this.replace(renewed);
     return this.#keys.get(kid);
   }
 
   publicKeys(): JsonWebKeySet {
     return { keys: [...this.#keys.values()].flatMap((key) => key.publicJwk ?? []) };
   }
+}
+
+/** Where two entries are the same key, as a private key and its own public half, the one that signs is kept. */
+function byKid(keys: readonly Key[]): ReadonlyMap<string, Key> {
+  const kept = new Map<string, Key>();
+  for (const key of keys) {
+    if (kept.get(key.kid)?.sign === undefined) kept.set(key.kid, key);
+  }
+  return kept;
 }
 
 /** The kid is a keyed hash of the algorithm, so that one secret makes a different key for each algorithm. */
@@ -100,6 +127,12 @@ export function privateKey(pem: string): Key {
     sign: (signed) =>
       sign(scheme.digest, Buffer.from(signed), { key: secretHalf, dsaEncoding: "ieee-p1363" }),
   };
+}
+
+/** The public half of a private key, as a PEM for whoever verifies elsewhere. */
+export function publicPem(privatePem: string): string {
+  privateKey(privatePem);
+  return createPublicKey(privatePem).export({ type: "spki", format: "pem" }).toString();
 }
 
 /** A retired key: it verifies only. */

@@ -1,6 +1,7 @@
 import type { Account, Realm } from "./accounts.ts";
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
+import type { AuditEntry, AuditEvent } from "./audit.ts";
 import type { Clock } from "./clock.ts";
 import { MINUTE_MS, SECOND_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
@@ -25,6 +26,8 @@ interface Attempt {
   readonly subject: string;
   readonly account: Account | null;
   readonly by: Actor;
+  /** What a wrong password is called in the trail. */
+  readonly failure: "login.failed" | "password.confirmation_failed";
 }
 
 /**
@@ -66,11 +69,19 @@ export class Logins {
   ): Promise<T> {
     const account = couldBeName(name) ? await this.#store.read.accounts(realm).byLoginName(name) : null;
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
-    const verified = await this.#judge({ realm, subject, account, by }, password, async (tx) => {
+    const attempt: Attempt = { realm, subject, account, by, failure: "login.failed" };
+    const verified = await this.#judge(attempt, password, async (tx) => {
       // Read again: between the first look and now the account may have been blocked, deleted or changed.
       const current = account === null ? null : await tx.accounts(realm).byId(account.id);
-      if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
-      if (!current.isActive) return { refusal: "deactivated" as const };
+      if (current === null || !isUnchanged(current, account)) {
+        this.#record(tx, attempt, "login.failed");
+        return { refusal: "login_failed" as const };
+      }
+      if (!current.isActive) {
+        this.#record(tx, attempt, "login.refused", { why: "deactivated" });
+        return { refusal: "deactivated" as const };
+      }
+      this.#record(tx, attempt, "login.succeeded");
       return { granted: await grant(tx, current) };
     });
     if (!("granted" in verified)) {
@@ -97,18 +108,27 @@ export class Logins {
     change: (tx: Writes) => Promise<T>,
   ): Promise<T> {
     const { realm } = account;
-    const verified = await this.#judge(
-      { realm, subject: accountSubject(account.id), account, by },
-      password,
-      async (tx) => {
-        const current = await tx.accounts(realm).byId(account.id);
-        if (current === null || !isUnchanged(current, account)) return { refusal: "login_failed" as const };
-        return { granted: await change(tx) };
-      },
-    );
+    const subject = accountSubject(account.id);
+    const attempt: Attempt = { realm, subject, account, by, failure: "password.confirmation_failed" };
+    const verified = await this.#judge(attempt, password, async (tx) => {
+      const current = await tx.accounts(realm).byId(account.id);
+      if (current !== null && isUnchanged(current, account)) return { granted: await change(tx) };
+      this.#record(tx, attempt, attempt.failure);
+      return { refusal: "login_failed" as const };
+    });
     if ("granted" in verified) return verified.granted;
     this.#log.warning("password.confirmation_failed", { realm, account: account.id, ...logged(by) });
     throw Fault.of({ kind: "wrong_current_password" });
+  }
+
+  /** Takes the lock and the count of failures off an account. */
+  async unlock({ realm, id }: Account, by: Actor): Promise<void> {
+    await this.#store.write(async (tx) => {
+      await tx.loginAttempts.clear(realm, accountSubject(id));
+      const atMs = this.#clock.nowMs();
+      tx.audit.record({ event: "account.unlocked", atMs, by, subject: { realm, id } });
+    });
+    this.#log.info("account.unlocked", { realm, account: id, ...logged(by) });
   }
 
   async #judge<Outcome extends object>(
@@ -125,14 +145,19 @@ export class Logins {
         return { refusal: "login_failed" as const };
       }
       const newHash = rehash ? await this.#hasher.hash(password) : null;
-      const settled = await this.#store.write(async (tx) => {
+      const settling = this.#store.write(async (tx) => {
         const nowMs = this.#clock.nowMs();
         const after = succeeded(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
         await tx.loginAttempts.save(realm, subject, after.state);
-        if (after.verdict === "locked") return after;
+        if (after.verdict === "locked") {
+          this.#record(tx, attempt, "login.refused", { why: "locked" });
+          return after;
+        }
         if (newHash !== null) await tx.accounts(realm).replaceHash(account.id, account.passwordHash, newHash);
         return { outcome: await settle(tx) };
       });
+      // What the right password was for failed (a name is taken, say): that undid the write, and was no guess.
+      const settled = await settling.catch((error: unknown) => this.#takeBack(attempt, error));
       if ("outcome" in settled) return settled.outcome;
       throw this.#locked(attempt, settled.retryAfterSeconds);
     });
@@ -147,6 +172,7 @@ export class Logins {
         const nowMs = this.#clock.nowMs();
         const result = begin(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
         await tx.loginAttempts.save(realm, subject, result.state);
+        if (result.verdict === "locked") this.#record(tx, attempt, "login.refused", { why: "locked" });
         return result;
       });
       if (beginning.verdict === "judge") return;
@@ -157,30 +183,46 @@ export class Logins {
   }
 
   /** An attempt that could not be judged, because too many wait already, is taken back: it was no guess. */
-  async #verify({ realm, subject, account }: Attempt, password: string) {
-    try {
-      return await this.#hasher.verify(password, account?.passwordHash ?? null);
-    } catch (error) {
-      await this.#store.write(async (tx) => {
-        const nowMs = this.#clock.nowMs();
-        const state = released(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
-        await tx.loginAttempts.save(realm, subject, state);
-      });
-      throw error;
-    }
+  #verify(attempt: Attempt, password: string) {
+    return this.#hasher
+      .verify(password, attempt.account?.passwordHash ?? null)
+      .catch((error: unknown) => this.#takeBack(attempt, error));
   }
 
-  async #noteFailure({ realm, subject, account, by }: Attempt): Promise<void> {
+  /** Gives the reservation back, so that it does not count as a guess that nobody settled. */
+  async #takeBack({ realm, subject }: Attempt, error: unknown): Promise<never> {
+    await this.#store.write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const state = released(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
+      await tx.loginAttempts.save(realm, subject, state);
+    });
+    throw error;
+  }
+
+  async #noteFailure(attempt: Attempt): Promise<void> {
+    const { realm, subject, account, by } = attempt;
     const state = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const after = failed(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
       await tx.loginAttempts.save(realm, subject, after);
+      this.#record(tx, attempt, attempt.failure);
+      if (after.lockedUntilMs !== null) this.#record(tx, attempt, "login.locked");
       return after;
     });
     if (state.lockedUntilMs !== null) {
       const minutes = Math.round((state.lockedUntilMs - this.#clock.nowMs()) / MINUTE_MS);
       this.#log.warning("login.locked", { realm, account: account?.id, minutes, ...logged(by) });
     }
+  }
+
+  #record(
+    tx: Writes,
+    { realm, account, by }: Attempt,
+    event: AuditEvent,
+    detail: AuditEntry["detail"] = {},
+  ): void {
+    const subject = { realm, id: account?.id ?? null };
+    tx.audit.record({ event, atMs: this.#clock.nowMs(), by, subject, detail });
   }
 
   #locked({ realm, account, by }: Attempt, retryAfterSeconds: number): Fault {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Account } from "./accounts.ts";
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
+import type { Caller } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { DAY_MS, SECOND_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
@@ -89,14 +90,16 @@ export class Sessions {
    * The account behind a cookie session's token, which stays good.
    * Fails with `refresh_failed` where it is unknown, ended or expired.
    */
-  async refreshCookie(refreshToken: string): Promise<{ account: Account; session: Session }> {
-    return this.#store.write(async (tx) => {
+  async refreshCookie(refreshToken: string, by: Actor): Promise<{ account: Account; session: Session }> {
+    const refreshed = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const { session, token } = await openToken(tx.sessions, "cookie", refreshToken);
-      if (token.expiresAtMs <= nowMs) throw Fault.of({ kind: "refresh_failed", why: "expired" });
+      requireUnexpired(token, nowMs);
       await tx.sessions.touch(session.id, nowMs);
       return { account: await owner(tx, session), session };
     });
+    this.#tell("session.refreshed", refreshed.session, by);
+    return refreshed;
   }
 
   /**
@@ -115,32 +118,79 @@ export class Sessions {
       if (usedAtMs !== null && !this.#isForgiven(usedAtMs, nowMs)) {
         // The end of the family must be kept, so this write succeeds and the fault is thrown after it.
         await tx.sessions.end(session.id, nowMs);
+        tx.audit.record({
+          event: "session.refresh_reused",
+          atMs: nowMs,
+          by,
+          subject: { realm: "user", id: session.accountId },
+          detail: { session: session.id },
+        });
         return { reused: session };
       }
+      requireUnexpired(token, nowMs);
       const account = await owner(tx, session);
       await tx.sessions.touch(session.id, nowMs);
       return { account, session, refreshToken: await this.#issue(tx.sessions, session, nowMs) };
     });
     if ("reused" in outcome) {
-      this.#log.warning("session.refresh_reused", {
-        account: outcome.reused.accountId,
-        session: outcome.reused.id,
-        ...logged(by),
-      });
+      const { id, accountId } = outcome.reused;
+      this.#log.warning("session.refresh_reused", { account: accountId, session: id, ...logged(by) });
       throw Fault.of({ kind: "refresh_failed", why: "invalid" });
     }
+    this.#tell("session.refreshed", outcome.session, by);
     return outcome;
   }
 
   /** Ends the session of a token, known or not, of the kind that the route is for. */
   async revoke(kind: SessionKind, refreshToken: string, by: Actor): Promise<void> {
-    const ended = await this.#store.write(async (tx) => {
-      const found = await tx.sessions.token(tokenHash(refreshToken));
-      if (found === null || found.session.kind !== kind) return null;
-      return (await tx.sessions.end(found.session.id, this.#clock.nowMs())) ? found.session : null;
+    await this.#endWhere(by, async (sessions) => {
+      const found = await sessions.token(tokenHash(refreshToken));
+      return found?.session.kind === kind ? found.session : null;
     });
-    if (ended === null) return;
-    this.#log.info("session.ended", { account: ended.accountId, session: ended.id, ...logged(by) });
+  }
+
+  /** Ends the session that an access token came from, if it is of the kind that the route is for. */
+  async revokeById(kind: SessionKind, sessionId: number, by: Actor): Promise<void> {
+    await this.#endWhere(by, async (sessions) => {
+      const session = await sessions.byId(sessionId);
+      return session?.kind === kind ? session : null;
+    });
+  }
+
+  /** One's own that could still be refreshed, newest first. */
+  list({ account }: Caller): Promise<readonly Session[]> {
+    return this.#store.read.sessions.openOf(account.id, this.#clock.nowMs());
+  }
+
+  /** Ends one of one's own, this one too. Fails with `not_found` for another's, and for one that has ended. */
+  async end({ account }: Caller, sessionId: number, by: Actor): Promise<void> {
+    const ended = await this.#endWhere(by, async (sessions) => {
+      const session = await sessions.byId(sessionId);
+      return session?.accountId === account.id ? session : null;
+    });
+    if (!ended) throw Fault.of({ kind: "not_found", noun: "session", id: sessionId });
+  }
+
+  /** Ends all of one's own but the one that asks; all of them, where a token asks that belongs to none. */
+  async endOthers({ account, sessionId }: Caller, by: Actor): Promise<void> {
+    const ended = await this.#store.write((tx) =>
+      tx.sessions.endAll(account.id, this.#clock.nowMs(), sessionId),
+    );
+    this.#log.info("session.others_ended", { account: account.id, ended, ...logged(by) });
+  }
+
+  /** Answers whether there was such a session and it was open until now. */
+  async #endWhere(by: Actor, find: (sessions: SessionWrites) => Promise<Session | null>): Promise<boolean> {
+    const ended = await this.#store.write(async (tx) => {
+      const session = await find(tx.sessions);
+      return session !== null && (await tx.sessions.end(session.id, this.#clock.nowMs())) ? session : null;
+    });
+    if (ended !== null) this.#tell("session.ended", ended, by);
+    return ended !== null;
+  }
+
+  #tell(event: string, { id, accountId }: Session, by: Actor): void {
+    this.#log.info(event, { account: accountId, session: id, ...logged(by) });
   }
 
   /** Marks the token as used; answers null for the first to do so, else when it was used. */
@@ -150,7 +200,7 @@ export class Sessions {
     secret: string,
     nowMs: number,
   ): Promise<number | null> {
-    if (token.expiresAtMs <= nowMs) throw Fault.of({ kind: "refresh_failed", why: "expired" });
+    requireUnexpired(token, nowMs);
     if (await sessions.useToken(token.id, nowMs)) return null;
     return (await sessions.token(tokenHash(secret)))?.token.usedAtMs ?? nowMs;
   }
@@ -179,6 +229,10 @@ async function openToken(sessions: SessionWrites, kind: SessionKind, refreshToke
     throw Fault.of({ kind: "refresh_failed", why: "invalid" });
   }
   return found;
+}
+
+function requireUnexpired(token: RefreshToken, nowMs: number): void {
+  if (token.expiresAtMs <= nowMs) throw Fault.of({ kind: "refresh_failed", why: "expired" });
 }
 
 /** The session's account, as long as it may act: a blocked or deleted one gets no new tokens. */

@@ -8,7 +8,13 @@
  * Every call may fail with `unavailable` where the database cannot be reached or does not answer in time.
  */
 import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
+import type { AuditEntry, AuditFilter } from "./audit.ts";
+import type { AuditRow, ChainHead } from "./audit-chain.ts";
+import type { Scope } from "./caller.ts";
+import type { ItemReads, ItemWrites } from "./items.ts";
 import type { LockoutState } from "./lockout.ts";
+import type { Slice } from "./pages.ts";
+import type { PersonalToken } from "./personal-tokens.ts";
 import type { RefreshToken, Session, SessionKind } from "./sessions.ts";
 import type { Priority, Todo } from "./todos.ts";
 
@@ -17,45 +23,75 @@ export interface Store {
   write<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
   /** Fails with `unavailable` where the database does not answer. */
   ping(): Promise<void>;
+  /** By the database's own clock: the core's time comes from `Clock`. */
+  currentTimeMs(): Promise<number>;
 }
 
 export interface Reads {
   accounts(realm: Realm): AccountReads;
+  readonly items: ItemReads;
+  readonly directory: UserDirectoryReads;
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
+  readonly personalTokens: PersonalTokenReads;
+  readonly audit: AuditReads;
 }
 
 export interface Writes extends Reads {
   accounts(realm: Realm): AccountWrites;
+  readonly items: ItemWrites;
   readonly sessions: SessionWrites;
   readonly todos: TodoWrites;
+  readonly personalTokens: PersonalTokenWrites;
+  readonly audit: AuditWrites;
   readonly loginAttempts: LoginAttemptWrites;
 }
 
 // Accounts
 
 export interface AccountReads {
+  /** Whether there has ever been one: deleted accounts count. */
+  any(): Promise<boolean>;
   /** Deleted accounts too. */
   byId(id: number): Promise<Account | null>;
   /** By e-mail address or username, in any case; a deleted account is not found. */
   byLoginName(name: string): Promise<Account | null>;
   /** What the guard of a request needs, in one read: the account, and whether the token's session is still open. */
   byToken(id: number, sessionId: number | null): Promise<{ account: Account; sessionOpen: boolean } | null>;
+  /** Those that are not deleted. */
+  liveSlice(slice: Slice<"created_at">): Promise<readonly Account[]>;
+  liveCount(): Promise<number>;
+  /** The token of this hash with its owner, in one read; null where it is unknown, or of the other realm. */
+  byPersonalToken(tokenHash: Uint8Array): Promise<{ account: Account; token: PersonalToken } | null>;
 }
 
 export interface AccountWrites extends AccountReads {
+  /** Deleted accounts too; no other transaction changes the account until this one ends. */
+  lock(id: number): Promise<Account | null>;
   /** Fails with `conflict` on `email`, `username` or `phone`. */
   insert(account: NewAccount): Promise<Account>;
-  /** A live account; null where there is none. Fails with `conflict` on `email`, `username` or `phone`. */
-  update(id: number, change: AccountRowChange, nowMs: number): Promise<Account | null>;
-  /** Null where there is none, or it is deleted already. Every access token made before is void. */
-  delete(id: number, nowMs: number): Promise<Account | null>;
+  /**
+   * Null where there is none that the guard lets through: a live one, without it, of any version. Fails with
+   * `conflict` on `email`, `username` or `phone`.
+   */
+  update(id: number, change: AccountRowChange, nowMs: number, guard?: RowGuard): Promise<Account | null>;
+  /**
+   * Null where there is none, or it is deleted already, or not of the given version. Every access token made
+   * before is void.
+   */
+  delete(id: number, nowMs: number, atVersion?: number | undefined): Promise<Account | null>;
   /** Null where there is none that is deleted. */
   restore(id: number, nowMs: number): Promise<Account | null>;
-  /** A new password: every access token made before it is void. */
-  setPassword(id: number, passwordHash: string, nowMs: number): Promise<void>;
+  /** A new password: every access token made before it is void. Null where there is no such account. */
+  setPassword(id: number, passwordHash: string, nowMs: number): Promise<Account | null>;
   /** The same password under current parameters, unless it was changed meanwhile. No token is touched. */
   replaceHash(id: number, oldHash: string, newHash: string): Promise<void>;
+}
+
+/** What a row must still be for a change to be made. */
+export interface RowGuard {
+  readonly which?: "live" | "any";
+  readonly atVersion?: number | undefined;
 }
 
 export interface AccountRowChange extends AccountChange {
@@ -68,14 +104,34 @@ export interface NewAccount {
   readonly usernameKey: string | null;
   readonly name: string | null;
   readonly phone: string | null;
+  readonly avatar?: string | null;
   readonly passwordHash: string;
   readonly role?: Role;
+  readonly isActive?: boolean;
   readonly createdAtMs: number;
+}
+
+// The directory of users
+
+export interface UserDirectoryReads {
+  /** By id, the latest first. */
+  users(filter: UserFilter, slice: Slice<"id">): Promise<readonly Account[]>;
+  /** How many there are; of a search that finds more than 10,000 it says 10,000. */
+  count(filter: UserFilter): Promise<number>;
+}
+
+export interface UserFilter {
+  /** A part of the e-mail address, username, name or phone number, in any case; null for all. */
+  readonly search: string | null;
+  readonly isActive: boolean | null;
+  /** The deleted ones, or the others. */
+  readonly deleted: boolean;
 }
 
 // Sessions
 
 export interface SessionReads {
+  byId(id: number): Promise<Session | null>;
   /** Open and with a token that still refreshes, newest first. */
   openOf(accountId: number, nowMs: number): Promise<readonly Session[]>;
   token(tokenHash: Uint8Array): Promise<{ token: RefreshToken; session: Session } | null>;
@@ -91,6 +147,10 @@ export interface SessionWrites extends SessionReads {
   end(sessionId: number, nowMs: number): Promise<boolean>;
   /** Ends all of an account's sessions but one; answers how many. */
   endAll(accountId: number, nowMs: number, exceptSessionId: number | null): Promise<number>;
+  /** At most `limit` sessions that were ended before then, with their tokens; answers how many. */
+  deleteEnded(endedBeforeMs: number, limit: number): Promise<number>;
+  /** At most `limit` sessions of which every unused token expired before then, with all their tokens. */
+  deleteExpired(expiredBeforeMs: number, limit: number): Promise<number>;
 }
 
 export interface NewSession {
@@ -115,6 +175,19 @@ export interface TodoReads {
   byId(id: number): Promise<Todo | null>;
   /** One account's, oldest first. */
   ofAccount(accountId: number, filter: TodoFilter): Promise<readonly Todo[]>;
+  /** One account's, a page of them. Titles are in the order of their bytes, on both engines. */
+  slice(accountId: number, selection: TodoSelection, slice: Slice<TodoSort>): Promise<readonly Todo[]>;
+  count(accountId: number, selection: TodoSelection): Promise<number>;
+}
+
+export type TodoSort = "created_at" | "updated_at" | "priority" | "title";
+
+/** What is null is left open. */
+export interface TodoSelection {
+  readonly completed: boolean | null;
+  readonly priority: Priority | null;
+  /** As `searchKey` makes them: each must stand somewhere in the title or the description. */
+  readonly words: readonly string[];
 }
 
 export interface TodoFilter {
@@ -125,10 +198,10 @@ export interface TodoFilter {
 
 export interface TodoWrites extends TodoReads {
   insert(todo: NewTodo): Promise<Todo>;
-  /** Null where there is none. */
-  update(id: number, change: TodoChange, nowMs: number): Promise<Todo | null>;
-  /** Answers whether there was one. */
-  delete(id: number): Promise<boolean>;
+  /** Null where there is none, or none of the given version. */
+  update(id: number, change: TodoChange, nowMs: number, atVersion?: number | undefined): Promise<Todo | null>;
+  /** Answers whether there was one, of the given version if there is one given. */
+  delete(id: number, atVersion?: number | undefined): Promise<boolean>;
 }
 
 export interface NewTodo {
@@ -147,10 +220,65 @@ export interface TodoChange {
   readonly priority?: Priority;
 }
 
+// Personal access tokens
+
+export interface PersonalTokenReads {
+  /** One account's, newest first; expired ones too, until they are cleaned up. */
+  ofAccount(realm: Realm, accountId: number): Promise<readonly PersonalToken[]>;
+}
+
+export interface PersonalTokenWrites extends PersonalTokenReads {
+  insert(token: NewPersonalToken): Promise<PersonalToken>;
+  /** Null where the account has none of this id. */
+  delete(realm: Realm, accountId: number, id: number): Promise<PersonalToken | null>;
+  /** Answers how many there were. */
+  deleteAll(realm: Realm, accountId: number): Promise<number>;
+  /** Never moves the last use back: another instance may know of a later one. */
+  noteUse(id: number, usedAtMs: number): Promise<void>;
+  /** At most `limit` of those whose time is up; answers how many. */
+  deleteExpired(nowMs: number, limit: number): Promise<number>;
+}
+
+export interface NewPersonalToken {
+  readonly realm: Realm;
+  readonly accountId: number;
+  readonly name: string | null;
+  readonly prefix: string;
+  readonly tokenHash: Uint8Array;
+  readonly scopes: readonly Scope[] | null;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | null;
+}
+
 // Login attempts
 
 export interface LoginAttemptWrites {
   /** The state of a subject's attempts; no other transaction changes it until this one ends. */
   lock(realm: Realm, subject: string, nowMs: number): Promise<LockoutState>;
   save(realm: Realm, subject: string, state: LockoutState): Promise<void>;
+  /** Forgets a subject's attempts, and with them its lock. */
+  clear(realm: Realm, subject: string): Promise<void>;
+  /** At most `limit` that nobody touched since then, and that lock nobody; answers how many. */
+  deleteForgotten(untouchedSinceMs: number, nowMs: number, limit: number): Promise<number>;
+}
+
+// Audit trail
+
+export interface AuditReads {
+  /** Newest first. */
+  list(filter: AuditFilter, beforeSeq: number | null, limit: number): Promise<readonly AuditRow[]>;
+  /** In the order of the chain; `row` is null where what stands there cannot be read as a row. */
+  chain(afterSeq: number, limit: number): Promise<readonly { seq: number; row: AuditRow | null }[]>;
+  /** The end of the chain. */
+  head(): Promise<ChainHead>;
+}
+
+export interface AuditWrites extends AuditReads {
+  /**
+   * Adds to the trail, when all else in this write is done: it is kept or lost with it. All that add to the chain
+   * wait for one another, so nothing may come after.
+   */
+  record(entry: AuditEntry): void;
+  /** Deletes the rows up to this one; what is left must say so. Answers false where another has done it. */
+  deleteThrough(seq: number): Promise<boolean>;
 }

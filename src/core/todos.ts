@@ -1,8 +1,13 @@
+import type { AuditEvent } from "./audit.ts";
 import type { Caller } from "./caller.ts";
-import { isAdmin, requireRole } from "./caller.ts";
+import { requireRole } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
-import type { Store, TodoChange, TodoFilter, TodoReads } from "./store.ts";
+import { requireOwned } from "./owned.ts";
+import type { Listing, Order } from "./pages.ts";
+import type { Store, TodoChange, TodoFilter, TodoReads, TodoSelection, TodoSort, Writes } from "./store.ts";
+import { requireVersion, rowGone } from "./versions.ts";
+import type { ExpectedVersion } from "./versions.ts";
 
 export type Priority = "low" | "medium" | "high";
 
@@ -16,6 +21,8 @@ export interface Todo {
   readonly createdAtMs: number;
   /** Null until the first change. */
   readonly updatedAtMs: number | null;
+  /** Grows with every change. */
+  readonly version: number;
 }
 
 export const TITLE_MAX_CHARACTERS = 255;
@@ -25,6 +32,19 @@ export interface TodoInput {
   readonly title: string;
   readonly description?: string | null;
   readonly priority?: Priority;
+}
+
+/** One of several that are done together. */
+export type TodoOperation =
+  | { readonly op: "create"; readonly todo: TodoInput }
+  | { readonly op: "update"; readonly id: number; readonly change: TodoChange }
+  | { readonly op: "delete"; readonly id: number };
+
+/** What became of an operation; a deletion leaves no todo. */
+export interface TodoOutcome {
+  readonly op: TodoOperation["op"];
+  readonly id: number;
+  readonly todo: Todo | null;
 }
 
 /** Todos belong to the account that made them; an administrator by role may read and change all. */
@@ -38,50 +58,138 @@ export class Todos {
   }
 
   create(caller: Caller, input: TodoInput): Promise<Todo> {
-    return this.#store.write((tx) =>
-      tx.todos.insert({
-        accountId: caller.account.id,
-        title: input.title.trim(),
-        description: input.description ?? null,
-        priority: input.priority ?? "medium",
-        createdAtMs: this.#clock.nowMs(),
-      }),
-    );
+    return this.#store.write((tx) => this.#create(tx, caller, input));
   }
 
   list(caller: Caller, filter: TodoFilter): Promise<readonly Todo[]> {
     return this.#store.read.todos.ofAccount(caller.account.id, filter);
   }
 
+  /** One's own, to be read in pages. */
+  listing(caller: Caller, selection: TodoSelection, order: Order<TodoSort>): Listing<Todo, TodoSort> {
+    const accountId = caller.account.id;
+    const { todos } = this.#store.read;
+    return {
+      scope: ["todos", accountId, selection.completed, selection.priority, ...selection.words],
+      order,
+      rows: (slice) => todos.slice(accountId, selection, slice),
+      count: () => todos.count(accountId, selection),
+      position: (todo) => ({ value: SORTED_BY[order.key](todo), id: todo.id }),
+    };
+  }
+
   get(caller: Caller, id: number): Promise<Todo> {
     return within(this.#store.read.todos, caller, id);
   }
 
-  update(caller: Caller, id: number, change: TodoChange): Promise<Todo> {
-    return this.#store.write(async (tx) => {
-      const todo = await within(tx.todos, caller, id);
-      const trimmed = change.title === undefined ? change : { ...change, title: change.title.trim() };
-      return (await tx.todos.update(todo.id, trimmed, this.#clock.nowMs())) ?? missing(id);
-    });
+  /** Fails with `not_found`, `forbidden` or `precondition_failed`. */
+  update(caller: Caller, id: number, change: TodoChange, expected: ExpectedVersion = "any"): Promise<Todo> {
+    return this.#store.write((tx) => this.#update(tx, caller, id, change, expected));
+  }
+
+  /** Fails with `not_found`, `forbidden` or `precondition_failed`. */
+  delete(caller: Caller, id: number, expected: ExpectedVersion = "any"): Promise<void> {
+    return this.#store.write((tx) => this.#delete(tx, caller, id, expected));
   }
 
   /** Fails with `forbidden` before it looks, so that a refused caller learns nothing of what exists. */
   async deleteAsAdmin(caller: Caller, id: number): Promise<void> {
     requireRole(caller, "admin");
-    const existed = await this.#store.write((tx) => tx.todos.delete(id));
-    if (!existed) missing(id);
+    await this.#store.write((tx) => this.#delete(tx, caller, id, "any"));
+  }
+
+  /** All of the operations, in their order, or none of them. Fails with `operation_failed`. */
+  bulk(caller: Caller, operations: readonly TodoOperation[]): Promise<readonly TodoOutcome[]> {
+    return this.#store.write(async (tx) => {
+      const outcomes: TodoOutcome[] = [];
+      for (const [index, operation] of operations.entries()) {
+        const outcome = this.#apply(tx, caller, operation);
+        outcomes.push(await outcome.catch((error: unknown) => tellOperation(error, index)));
+      }
+      return outcomes;
+    });
+  }
+
+  async #apply(tx: Writes, caller: Caller, operation: TodoOperation): Promise<TodoOutcome> {
+    const { op } = operation;
+    switch (op) {
+      case "create": {
+        const todo = await this.#create(tx, caller, operation.todo);
+        return { op, id: todo.id, todo };
+      }
+      case "update": {
+        const todo = await this.#update(tx, caller, operation.id, operation.change, "any");
+        return { op, id: todo.id, todo };
+      }
+      case "delete":
+        await this.#delete(tx, caller, operation.id, "any");
+        return { op, id: operation.id, todo: null };
+    }
+  }
+
+  #create(tx: Writes, caller: Caller, input: TodoInput): Promise<Todo> {
+    return tx.todos.insert({
+      accountId: caller.account.id,
+      title: input.title.trim(),
+      description: input.description ?? null,
+      priority: input.priority ?? "medium",
+      createdAtMs: this.#clock.nowMs(),
+    });
+  }
+
+  async #update(
+    tx: Writes,
+    caller: Caller,
+    id: number,
+    change: TodoChange,
+    expected: ExpectedVersion,
+  ): Promise<Todo> {
+    const todo = await within(tx.todos, caller, id);
+    const atVersion = requireVersion(expected, "todo", todo);
+    if (Object.keys(change).length === 0) return todo;
+    const trimmed = change.title === undefined ? change : { ...change, title: change.title.trim() };
+    const nowMs = this.#clock.nowMs();
+    const updated = await tx.todos.update(id, trimmed, nowMs, atVersion);
+    if (updated === null) throw rowGone(atVersion, "todo", id);
+    tellOwner(tx, caller, todo, "todo.changed", nowMs);
+    return updated;
+  }
+
+  async #delete(tx: Writes, caller: Caller, id: number, expected: ExpectedVersion): Promise<void> {
+    const todo = await within(tx.todos, caller, id);
+    const atVersion = requireVersion(expected, "todo", todo);
+    if (!(await tx.todos.delete(id, atVersion))) throw rowGone(atVersion, "todo", id);
+    tellOwner(tx, caller, todo, "todo.deleted", this.#clock.nowMs());
   }
 }
 
-/** The todo, if it is there (`not_found`) and the caller may see it (`forbidden`). */
+const RANK: Readonly<Record<Priority, number>> = { low: 1, medium: 2, high: 3 };
+
+/** The value by which a todo stands in each order: what storage sorts by, and must say alike. */
+const SORTED_BY: Readonly<Record<TodoSort, (todo: Todo) => string | number>> = {
+  created_at: ({ createdAtMs }) => createdAtMs,
+  // One that never changed stands where it was made.
+  updated_at: ({ updatedAtMs, createdAtMs }) => updatedAtMs ?? createdAtMs,
+  priority: ({ priority }) => RANK[priority],
+  title: ({ title }) => title,
+};
+
+/** Fails with `not_found`, and with `forbidden` where it is another's and the caller no administrator. */
 async function within(todos: TodoReads, caller: Caller, id: number): Promise<Todo> {
-  const todo = (await todos.byId(id)) ?? missing(id);
-  if (todo.accountId !== caller.account.id && !isAdmin(caller)) {
-    throw Fault.of({ kind: "forbidden", why: { rule: "not_yours", noun: "todo", id } });
-  }
-  return todo;
+  return requireOwned(caller, "todo", id, await todos.byId(id));
 }
 
-function missing(id: number): never {
-  throw Fault.of({ kind: "not_found", noun: "todo", id });
+/** Says which operation a refusal is about; what is no refusal has nothing to do with one of them. */
+function tellOperation(error: unknown, index: number): never {
+  if (!(error instanceof Fault)) throw error;
+  const failure = error.what;
+  if (failure.kind !== "not_found" && failure.kind !== "forbidden") throw error;
+  throw Fault.of({ kind: "operation_failed", index, failure }, error);
+}
+
+/** What an administrator does with what is somebody else's is told in the trail. */
+function tellOwner(tx: Writes, caller: Caller, todo: Todo, event: AuditEvent, atMs: number): void {
+  if (todo.accountId === caller.account.id) return;
+  const subject = { realm: "user", id: todo.accountId } as const;
+  tx.audit.record({ event, atMs, by: caller.by, subject, detail: { todo: todo.id } });
 }

@@ -55,11 +55,20 @@ export class TokenRefused extends Error {
   }
 }
 
+/** Who issues tokens where the server knows no address of its own; good whatever its address is now. */
 export const TOKEN_ISSUER = "latchkey";
 export const TOKEN_MAX_CHARS = 4_096;
 const AUDIENCES = { user: "latchkey:user", admin: "latchkey:admin" } as const;
 const CLOCK_LEEWAY_MS = 60_000;
 const CACHED_TOKENS = 8_192;
+
+export interface TokensOptions {
+  readonly cachedTokens?: number;
+  /** What new tokens say who made them: the server's own address, so that others can find its keys by it. */
+  readonly issuer?: string;
+  /** Addresses that the server had before: their tokens are still good. */
+  readonly earlierIssuers?: readonly string[];
+}
 
 /**
  * Access tokens, signed and verified in place: no promise, so that password hashing, which shares its
@@ -72,13 +81,23 @@ export class Tokens {
   readonly #keyring: Keyring;
   readonly #clock: Clock;
   readonly #cachedTokens: number;
+  readonly #issuer: string;
+  readonly #issuers: ReadonlySet<string>;
   /** Claims whose signature has been checked, by the token's whole text; in order of first sight. */
   readonly #verified = new Map<string, AccessClaims>();
+  /** The keyring's generation that they were checked by. */
+  #checkedBy = 0;
 
-  constructor(keyring: Keyring, clock: Clock, cachedTokens: number = CACHED_TOKENS) {
+  constructor(
+    keyring: Keyring,
+    clock: Clock,
+    { cachedTokens = CACHED_TOKENS, issuer = TOKEN_ISSUER, earlierIssuers = [] }: TokensOptions = {},
+  ) {
     this.#keyring = keyring;
     this.#clock = clock;
     this.#cachedTokens = cachedTokens;
+    this.#issuer = issuer;
+    this.#issuers = new Set([issuer, TOKEN_ISSUER, ...earlierIssuers]);
   }
 
   issue(grant: AccessGrant): string {
@@ -89,7 +108,7 @@ export class Tokens {
       user_id: grant.accountId,
       role: grant.role,
       type: "access",
-      iss: TOKEN_ISSUER,
+      iss: this.#issuer,
       aud: AUDIENCES[grant.realm],
       iat: issuedAt,
       exp: issuedAt + grant.lifetimeSeconds,
@@ -115,8 +134,9 @@ export class Tokens {
     if (token.length > TOKEN_MAX_CHARS) throw new TokenRefused("too_long");
     const nowMs = this.#clock.nowMs();
 
+    if (this.#checkedBy !== this.#keyring.generation) this.#forgetAll();
     const known = this.#verified.get(token);
-    const claims = known ?? readSigned(token, this.#keyring);
+    const claims = known ?? readSigned(token, this.#keyring, this.#issuers);
     if (nowMs >= claims.exp * 1_000) {
       this.#verified.delete(token);
       throw new TokenRefused("expired");
@@ -127,6 +147,12 @@ export class Tokens {
     const validFrom = Math.max(claims.iat * 1_000 - CLOCK_LEEWAY_MS, (claims.nbf ?? 0) * 1_000);
     if (nowMs < validFrom) throw new TokenRefused("not_yet_valid");
     return claims;
+  }
+
+  /** A key that is gone takes what it verified with it. */
+  #forgetAll(): void {
+    this.#verified.clear();
+    this.#checkedBy = this.#keyring.generation;
   }
 
   /** A hit leaves the order alone, because moving an entry costs more than the signature that is saved. */
@@ -144,7 +170,7 @@ export function bearerToken(header: string | null): string | null {
 }
 
 /** All that is true of a token whatever the time and the route: its form, its key, its signature, its claims. */
-function readSigned(token: string, keyring: Keyring): AccessClaims {
+function readSigned(token: string, keyring: Keyring, issuers: ReadonlySet<string>): AccessClaims {
   const [header, payload, signature, ...more] = token.split(".", 4);
   if (header === undefined || payload === undefined || signature === undefined || more.length > 0) {
     throw new TokenRefused("malformed");
@@ -152,7 +178,7 @@ function readSigned(token: string, keyring: Keyring): AccessClaims {
   const key = namedKey(decodeJson(header), keyring);
   if (!key.verify(`${header}.${payload}`, decodeSegment(signature))) throw new TokenRefused("bad_signature");
   const claims = decodeJson(payload);
-  if (!isAccessClaims(claims)) throw new TokenRefused("bad_claims");
+  if (!isAccessClaims(claims) || !issuers.has(claims.iss)) throw new TokenRefused("bad_claims");
   return Object.freeze(claims);
 }
 
@@ -173,7 +199,7 @@ function isAccessClaims(claims: object): claims is AccessClaims {
     isIntegerFrom(1, user_id) &&
     isText(role) &&
     type === "access" &&
-    iss === TOKEN_ISSUER &&
+    isText(iss) &&
     isText(aud) &&
     isIntegerFrom(0, iat) &&
     isIntegerFrom(1, exp) &&

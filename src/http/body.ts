@@ -8,10 +8,11 @@ export type Form = ReadonlyMap<string, string>;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 const MULTIPART_TYPE = "multipart/form-data";
 const JSON_TYPE = "application/json";
+export const FORM_TYPES: readonly string[] = [FORM_TYPE, MULTIPART_TYPE];
 
-/** The body of a JSON route: nothing but JSON, said to be JSON. */
-export async function readJson(request: Request): Promise<unknown> {
-  requireType(request, [JSON_TYPE]);
+/** The body of a JSON route: nothing but JSON, said to be JSON. `alternatives` are named where it is not. */
+export async function readJson(request: Request, alternatives: readonly string[] = []): Promise<unknown> {
+  requireType(request, [JSON_TYPE], alternatives);
   const text = decodeUtf8(await readBytes(request, MAX_BODY_BYTES));
   try {
     return JSON.parse(text);
@@ -23,7 +24,7 @@ export async function readJson(request: Request): Promise<unknown> {
 
 /** The text fields of a form, urlencoded or multipart. Of a repeated field the last one counts. */
 export async function readForm(request: Request): Promise<Form> {
-  const type = requireType(request, [FORM_TYPE, MULTIPART_TYPE]);
+  const type = requireType(request, FORM_TYPES);
   const bytes = await readBytes(request, MAX_BODY_BYTES);
   if (type === FORM_TYPE) return new Map(new URLSearchParams(decodeUtf8(bytes)));
   const fields = new Map<string, string>();
@@ -31,6 +32,45 @@ export async function readForm(request: Request): Promise<Form> {
     if (typeof value === "string") fields.set(name, value);
   });
   return fields;
+}
+
+/** What a route was sent that takes a file beside its fields; `file` is null where none was chosen. */
+export type Submission =
+  { readonly json: unknown } | { readonly form: Form; readonly file: Uint8Array<ArrayBuffer> | null };
+
+/**
+ * JSON, or a multipart form of which one part may be a file. The file alone has the larger limit: whatever else is
+ * sent is held to that of any other body. Of the file nothing is kept but its bytes: what its sender called it, or
+ * said that it is, is nothing to go by.
+ */
+export async function readJsonOrMultipart(
+  request: Request,
+  upload: { readonly field: string; readonly maxBytes: number },
+): Promise<Submission> {
+  if (requireType(request, [JSON_TYPE, MULTIPART_TYPE]) === JSON_TYPE)
+    return { json: await readJson(request) };
+  const bytes = await readBytes(request, upload.maxBytes + MAX_BODY_BYTES);
+  const form = new Map<string, string>();
+  const files: File[] = [];
+  let textBytes = 0;
+  (await parseMultipart(request, bytes)).forEach((value, name) => {
+    if (typeof value !== "string") {
+      if (name === upload.field) files.push(value);
+      return;
+    }
+    form.set(name, value);
+    textBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  });
+  if (textBytes > MAX_BODY_BYTES) throw Fault.of({ kind: "too_large", limitBytes: MAX_BODY_BYTES });
+  return { form, file: await chosenFile(files, upload.maxBytes) };
+}
+
+/** A form in which no file was chosen sends an empty one. */
+async function chosenFile(files: readonly File[], maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const file = files.at(-1);
+  if (file === undefined || file.size === 0) return null;
+  if (file.size > maxBytes) throw Fault.of({ kind: "too_large", limitBytes: maxBytes });
+  return new Uint8Array(await file.arrayBuffer());
 }
 
 async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) {
@@ -42,16 +82,29 @@ async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) 
   }
 }
 
+export function isForm(request: Request): boolean {
+  return FORM_TYPES.includes(mediaType(request).type);
+}
+
 /** The media type, without its parameters, if it is one that the route takes. */
-function requireType(request: Request, expected: readonly string[]): string {
-  const [type = "", ...parameters] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");
+function requireType(
+  request: Request,
+  expected: readonly string[],
+  alternatives: readonly string[] = [],
+): string {
+  const { type, parameters } = mediaType(request);
   const charset = parameters
     .map((parameter) => parameter.trim())
     .find((parameter) => parameter.startsWith("charset="));
   const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
-  if (!expected.includes(type.trim()) || !isUtf8)
-    throw Fault.of({ kind: "unsupported_media_type", expected });
-  return type.trim();
+  if (!expected.includes(type) || !isUtf8)
+    throw Fault.of({ kind: "unsupported_media_type", expected: [...expected, ...alternatives] });
+  return type;
+}
+
+function mediaType(request: Request) {
+  const [type = "", ...parameters] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");
+  return { type: type.trim(), parameters };
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -62,12 +115,20 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+const arriving = new WeakSet<Request>();
+
+/** Whether the request's body is awaited right now: at the deadline it is the client then that was too slow. */
+export function isArriving(request: Request): boolean {
+  return arriving.has(request);
+}
+
 /** Refuses by the declared length before it reads, and by the counted one while it does. */
 export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > limitBytes) throw Fault.of({ kind: "too_large", limitBytes });
   if (request.body === null) return new Uint8Array();
   const { body } = request;
+  arriving.add(request);
   try {
     // With a declared length the server itself reads no more than that.
     if (declared !== null) return new Uint8Array(await request.arrayBuffer());
@@ -75,6 +136,8 @@ export async function readBytes(request: Request, limitBytes: number): Promise<U
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw Fault.of({ kind: "malformed", reason: "The body could not be read" }, error);
+  } finally {
+    arriving.delete(request);
   }
 }
 

@@ -28,6 +28,6 @@ export function corsHeaders(request: Request, origins: readonly string[]): Recor
     vary: "Origin",
     "access-control-allow-origin": origin,
     "access-control-allow-credentials": "true",
-    "access-control-expose-headers": "X-Request-ID, Retry-After",
+    "access-control-expose-headers": "X-Request-ID, Retry-After, ETag, Link, Location",
   };
 }

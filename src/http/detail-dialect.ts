@@ -51,6 +51,10 @@ export const detailPhrases: Phrases = {
     detail(404, noun === "user" ? `User with id ${id} not found` : `${title(noun)} not found`),
   conflict: ({ noun, field, value }) =>
     detail(409, `${title(noun)} with ${field} ${value ?? "given"} already exists`),
+  precondition_failed: ({ noun }) =>
+    detail(412, `${title(noun)} has changed since it was read: read it again`),
+  operation_failed: ({ failure }) =>
+    failure.kind === "not_found" ? detailPhrases.not_found(failure) : detailPhrases.forbidden(failure),
 
   rate_limited: () => detail(429, "Too many requests. Try again later."),
   overloaded: () => detail(503, "The server is busy. Try again in a moment."),
@@ -58,17 +62,19 @@ export const detailPhrases: Phrases = {
   internal: () => detail(500, "Internal Server Error"),
 };
 
+export const FieldErrors = t.Array(
+  t.Object({
+    field: t.String({ description: "The part of the request and the field's name" }),
+    message: t.String(),
+  }),
+);
+
 export const detailSchemas: FaultSchemas = {
   failure: t.Object({ detail: t.String() }, { $id: "ErrorBody" }),
   invalid: t.Object(
     {
       detail: t.String(),
-      errors: t.Array(
-        t.Object({
-          field: t.String({ description: "The part of the request and the field's name" }),
-          message: t.String(),
-        }),
-      ),
+      errors: FieldErrors,
     },
     { $id: "ValidationErrorBody" },
   ),

@@ -31,7 +31,10 @@ export function dialect(phrases: Phrases, schemas: FaultSchemas): Dialect {
   };
 }
 
-function say<Kind extends FaultKind>(phrases: Phrases, fault: FaultOf<Kind>): Pick<Reply, "status" | "body"> {
+export function say<Kind extends FaultKind>(
+  phrases: Phrases,
+  fault: FaultOf<Kind>,
+): Pick<Reply, "status" | "body"> {
   return phrases[fault.kind](fault);
 }
 

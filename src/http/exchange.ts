@@ -1,11 +1,14 @@
 import type { Realm } from "../core/accounts.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Authentication } from "../core/authentication.ts";
+import { isAdmin } from "../core/caller.ts";
 import type { Caller } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import { clientKey } from "../core/client-address.ts";
 import type { RateLimitRule, RateLimitStore } from "../core/rate-limit.ts";
 import { bearerToken } from "../core/tokens.ts";
+import { readForm } from "./body.ts";
+import type { Form } from "./body.ts";
 
 /** The budgets that requests count against; each is one, across all the routes that name it. */
 export type LimitName = "register" | "login" | "refresh" | "root_login" | "admin_login";
@@ -29,6 +32,7 @@ export class Exchange {
   readonly clientAddress: string | null;
   readonly #services: Services;
   #caller: Caller | null = null;
+  #form: Promise<Form> | null = null;
 
   constructor(parts: {
     request: Request;
@@ -48,11 +52,16 @@ export class Exchange {
     return this.request.headers.get(name);
   }
 
+  /** The path as it was asked for, without the query. */
+  get path(): string {
+    return new URL(this.request.url).pathname;
+  }
+
   /** Who asks, as far as that is known by now, and from where. */
   get actor(): Actor {
-    const account = this.#caller?.account;
+    if (this.#caller !== null) return this.#caller.by;
     return {
-      account: account === undefined ? null : { realm: account.realm, id: account.id },
+      account: null,
       clientAddress: this.clientAddress,
       userAgent: this.header("user-agent"),
       requestId: this.id,
@@ -64,12 +73,23 @@ export class Exchange {
     return this.#caller?.account.id ?? null;
   }
 
+  /** Whether the request acts for an administrator by role; false before that is known. */
+  get isAdmin(): boolean {
+    return this.#caller !== null && isAdmin(this.#caller);
+  }
+
   /** Fails with `unauthenticated` or `invalid_token`. */
   async authenticate(realm: Realm): Promise<Caller> {
     const token = bearerToken(this.header("authorization"));
-    const caller = await this.#services.authentication.caller(realm, token);
+    const caller = await this.#services.authentication.caller(realm, token, this.actor);
     this.#caller = caller;
     return caller;
+  }
+
+  /** The body as a form, read once however many parts of the route look at it. */
+  form(): Promise<Form> {
+    this.#form ??= readForm(this.request);
+    return this.#form;
   }
 
   /** Counts this request; fails with `rate_limited` where the client has spent its budget. */

@@ -12,8 +12,8 @@ export function ok(body: unknown, headers?: Readonly<Record<string, string>>): R
   return headers === undefined ? { status: 200, body } : { status: 200, body, headers };
 }
 
-export function created(body: unknown): Reply {
-  return { status: 201, body };
+export function created(body: unknown, headers?: Readonly<Record<string, string>>): Reply {
+  return headers === undefined ? { status: 201, body } : { status: 201, body, headers };
 }
 
 export function noContent(): Reply {

@@ -1,6 +1,7 @@
 import { trustedAddress } from "../core/client-address.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
+import { isArriving } from "./body.ts";
 import { corsHeaders, isPreflight, preflightReply } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import type { Services } from "./exchange.ts";
@@ -91,10 +92,15 @@ export class Responder {
   }
 
   async #reply(target: Target, exchange: Exchange): Promise<Reply> {
-    const late = () =>
-      target.dialect.answer(
-        this.#explain(Fault.of({ kind: "unavailable" }, new Error("deadline")), exchange).what,
-      );
+    const late = (): Reply => {
+      if (!isArriving(exchange.request)) {
+        const overdue = Fault.of({ kind: "unavailable" }, new Error("deadline"));
+        return target.dialect.answer(this.#explain(overdue, exchange).what);
+      }
+      const reply = target.dialect.answer({ kind: "malformed", reason: "The body did not arrive in time" });
+      // Else the connection would stay open for the rest, however slowly it comes.
+      return { ...reply, headers: { ...reply.headers, connection: "close" } };
+    };
     const work = target.handle(exchange).catch((error: unknown) => {
       return target.dialect.answer(this.#explain(error, exchange).what);
     });

@@ -11,11 +11,12 @@ import { requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import type { AnyFault, FaultKind, FieldProblem, Noun } from "../core/fault.ts";
-import { readForm, readJson } from "./body.ts";
+import { FORM_TYPES, isForm, readJson, readJsonOrMultipart } from "./body.ts";
+import type { Form } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Exchange, LimitName } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
-import { readObject } from "./schema.ts";
+import { readObject, takesNull } from "./schema.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -122,12 +123,30 @@ function isComplete<P extends Parts>(takes: P, values: Record<string, unknown>):
 
 // Guards
 
+const BODY_FAILS = ["malformed", "invalid", "unsupported_media_type", "too_large"] as const;
+
 /** Counts the request against a budget before anything else is done with it. */
 export function limited(limit: LimitName): Part<void> {
   return {
     kind: "guard",
     documents: { limit, fails: ["rate_limited"] },
     read: (exchange) => exchange.spend(limit),
+  };
+}
+
+/**
+ * Counts the request against the budget that its form asks for, and against `otherwise` where the form cannot be
+ * read: a broken request is not a free one.
+ */
+export function limitedByForm(otherwise: LimitName, choose: (form: Form) => LimitName): Part<void> {
+  return {
+    kind: "guard",
+    documents: { limit: otherwise, fails: ["rate_limited", ...BODY_FAILS] },
+    async read(exchange) {
+      const [read] = await Promise.allSettled([exchange.form()]);
+      await exchange.spend(read.status === "fulfilled" ? choose(read.value) : otherwise);
+      if (read.status === "rejected") throw read.reason;
+    },
   };
 }
 
@@ -152,6 +171,15 @@ export function caller(realm: Realm, scope: Scope): Part<Caller> {
   };
 }
 
+/** The account behind the request's token, if it brings one; a bad one is refused all the same. */
+export function callerIfAny(realm: Realm): Part<Caller | null> {
+  return {
+    kind: "guard",
+    documents: { realm, isOptional: true, fails: ["invalid_token"] },
+    read: (exchange) => (exchange.header("authorization") === null ? null : exchange.authenticate(realm)),
+  };
+}
+
 /** Keeps pages of other sites from using a visitor's cookies. */
 export const ownOrigin: Part<void> = {
   kind: "guard",
@@ -161,14 +189,17 @@ export const ownOrigin: Part<void> = {
 
 // Inputs
 
-const BODY_FAILS = ["malformed", "invalid", "unsupported_media_type", "too_large"] as const;
-
-export function json<S extends TObject>(schema: S): Part<Static<S>> {
+/** Fields of `adminOnly` are nothing, as unknown ones are, to anyone who is not an administrator by role. */
+export function json<S extends TObject>(
+  schema: S,
+  { adminOnly = [] }: { readonly adminOnly?: readonly (keyof Static<S> & string)[] } = {},
+): Part<Static<S>> {
   return {
     kind: "input",
     documents: { json: schema, fails: BODY_FAILS },
     async read(exchange) {
-      return valueOf(readObject(schema, await readJson(exchange.request), "body"));
+      const ignored = exchange.isAdmin ? [] : adminOnly;
+      return valueOf(readObject(schema, await readJson(exchange.request), "body", ignored));
     },
   };
 }
@@ -178,11 +209,62 @@ export function form<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
     documents: { form: schema, fails: BODY_FAILS },
+    read: async (exchange) => formFields(schema, await exchange.form()),
+  };
+}
+
+/** Reads the fields of a form; fails with `invalid`. */
+export function formFields<S extends TObject>(schema: S, form: Form): Static<S> {
+  return valueOf(readObject(schema, Object.fromEntries(form), "form"));
+}
+
+/** A body in one of two shapes, which the content type tells apart: what it turned out to be is its name. */
+export function jsonOrForm<Json extends TObject, Fields extends TObject>(
+  jsonSchema: Json,
+  formSchema: Fields,
+): Part<{ readonly json: Static<Json> } | { readonly form: Static<Fields> }> {
+  return {
+    kind: "input",
+    documents: { json: jsonSchema, form: formSchema, fails: BODY_FAILS },
     async read(exchange) {
-      const fields = await readForm(exchange.request);
-      return valueOf(readObject(schema, Object.fromEntries(fields), "form"));
+      if (isForm(exchange.request)) return { form: formFields(formSchema, await exchange.form()) };
+      return { json: valueOf(readObject(jsonSchema, await readJson(exchange.request, FORM_TYPES), "body")) };
     },
   };
+}
+
+/**
+ * The same fields as JSON or as a multipart form, which may bring a file along.
+ *
+ * A form sends each of its inputs, filled in or not, and has no word for null. So an empty field of a form is null
+ * where the schema takes null, and else it is absent.
+ */
+export function jsonOrMultipart<S extends TObject>(
+  schema: S,
+  upload: { readonly field: string; readonly maxBytes: number },
+): Part<{ readonly fields: Static<S>; readonly file: Uint8Array | null }> {
+  return {
+    kind: "input",
+    documents: { json: schema, upload, fails: BODY_FAILS },
+    async read(exchange) {
+      const sent = await readJsonOrMultipart(exchange.request, upload);
+      if ("json" in sent) return { fields: valueOf(readObject(schema, sent.json, "body")), file: null };
+      const values = formValues(schema, sent.form, upload.field);
+      return { fields: valueOf(readObject(schema, values, "form")), file: sent.file };
+    },
+  };
+}
+
+function formValues(schema: TObject, form: Form, fileField: string): Record<string, unknown> {
+  if ((form.get(fileField) ?? "") !== "") throw Fault.invalid("form", fileField, "Input should be a file");
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(schema.properties)) {
+    const value = form.get(name);
+    if (value === undefined || name === fileField) continue;
+    if (value !== "") values[name] = typedValue(field, value);
+    else if (takesNull(field)) values[name] = null;
+  }
+  return values;
 }
 
 export function query<S extends TObject>(schema: S): Part<Static<S>> {

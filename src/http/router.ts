@@ -38,7 +38,7 @@ export function createRouter(
   };
 
   for (const { routes, dialect, prefixes } of surfaces) {
-    for (const route of routes) serve(route.method, route.path, targetOf(route, dialect));
+    for (const route of routes) serve(route.method, route.path, targetOf(route, route.dialect ?? dialect));
     for (const [path, allow] of methodsByPath(routes)) {
       const target = refusal(path, dialect, Fault.of({ kind: "method_not_allowed", allow }));
       // Each missing method is registered by itself: a parameter of another route must not catch a fixed path.

@@ -20,6 +20,12 @@ const samples: { readonly [Kind in FaultKind]: FaultOf<Kind> } = {
 
   not_found: { kind: "not_found", noun: "user", id: 7 },
   conflict: { kind: "conflict", noun: "user", field: "email", value: "user@example.com" },
+  precondition_failed: { kind: "precondition_failed", noun: "todo", id: 7 },
+  operation_failed: {
+    kind: "operation_failed",
+    index: 2,
+    failure: { kind: "not_found", noun: "todo", id: 7 },
+  },
 
   rate_limited: { kind: "rate_limited", retryAfterSeconds: 60 },
   overloaded: { kind: "overloaded", retryAfterSeconds: 1 },

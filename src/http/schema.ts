@@ -6,7 +6,7 @@
  * rather than UTF-16 units, and never an echo of what was sent.
  */
 import { Type as t } from "@sinclair/typebox";
-import type { Static, TObject, TSchema } from "@sinclair/typebox";
+import type { Static, TArray, TObject, TSchema } from "@sinclair/typebox";
 import type { FieldProblem } from "../core/fault.ts";
 import { emailProblem, usernameProblem } from "../core/identity.ts";
 import { describePassword, passwordProblem, passwordTextProblem } from "../core/passwords.ts";
@@ -62,15 +62,45 @@ export const content = (type: string) => t.String({ contentMediaType: type });
 
 export const nullable = <S extends TSchema>(schema: S) => t.Union([schema, t.Null()]);
 
-/** Reads the documented fields of `value`, and no others, or answers what is wrong with each of them. */
+export function takesNull(schema: TSchema): boolean {
+  return (alternativesOf(schema) ?? [schema]).some(({ type }) => type === "null");
+}
+
+/** Reads the documented fields of `value` but those to be ignored, or answers what is wrong with each of them. */
 export function readObject<S extends TObject>(
   schema: S,
   value: unknown,
   where: FieldProblem["where"],
+  ignored: readonly string[] = [],
 ): { readonly value: Static<S> } | { readonly problems: readonly FieldProblem[] } {
-  const problems: FieldProblem[] = [];
-  const picked = pickFields(schema, value, where, problems);
-  return conforms(schema, picked, problems) ? { value: picked } : { problems };
+  const problems = new Problems(where, "", []);
+  const picked = pickFields(schema, value, problems, ignored);
+  return conforms(schema, picked, problems.found) ? { value: picked } : { problems: problems.found };
+}
+
+/** Gathers what is wrong, each with the path of its field: `title`, or `operations[3].title`. */
+class Problems {
+  readonly found: FieldProblem[];
+  readonly #where: FieldProblem["where"];
+  readonly #path: string;
+
+  constructor(where: FieldProblem["where"], path: string, found: FieldProblem[]) {
+    this.#where = where;
+    this.#path = path;
+    this.found = found;
+  }
+
+  add(message: string): void {
+    this.found.push({ where: this.#where, name: this.#path, message });
+  }
+
+  of(field: string): Problems {
+    return new Problems(this.#where, this.#path === "" ? field : `${this.#path}.${field}`, this.found);
+  }
+
+  at(index: number): Problems {
+    return new Problems(this.#where, `${this.#path}[${index}]`, this.found);
+  }
 }
 
 /** Holds once every field has been looked at: what is left in `problems` decides. */
@@ -85,26 +115,59 @@ function conforms<S extends TObject>(
 function pickFields(
   schema: TObject,
   value: unknown,
-  where: FieldProblem["where"],
-  problems: FieldProblem[],
+  problems: Problems,
+  ignored: readonly string[] = [],
 ): Record<string, unknown> {
   const picked: Record<string, unknown> = {};
   if (!isRecord(value)) {
-    problems.push({ where, name: "", message: "Input should be an object" });
+    problems.add("Input should be an object");
     return picked;
   }
   const required = new Set(schema.required ?? []);
   for (const [name, field] of Object.entries(schema.properties)) {
-    const given = Object.hasOwn(value, name) ? value[name] : undefined;
-    if (given === undefined) {
-      if (required.has(name)) problems.push({ where, name, message: "Field required" });
-      continue;
-    }
-    const message = problemWith(field, given);
-    if (message === null) picked[name] = given;
-    else problems.push({ where, name, message });
+    const given = Object.hasOwn(value, name) && !ignored.includes(name) ? value[name] : undefined;
+    if (given !== undefined) picked[name] = pickField(field, given, problems.of(name));
+    else if (required.has(name)) problems.of(name).add("Field required");
   }
   return picked;
+}
+
+function pickField(schema: TSchema, given: unknown, problems: Problems): unknown {
+  if (isArraySchema(schema)) return pickItems(schema, given, problems);
+  const message = problemWith(schema, given);
+  if (message !== null) problems.add(message);
+  return given;
+}
+
+function pickItems(schema: TArray, given: unknown, problems: Problems): readonly unknown[] {
+  const { minItems = 0, maxItems = Infinity, items } = schema;
+  if (!Array.isArray(given)) problems.add("Input should be a list");
+  else if (given.length < minItems || given.length > maxItems)
+    problems.add(`Input should have ${minItems} to ${maxItems} items`);
+  else return given.map((item, index) => pickItem(items, item, problems.at(index)));
+  return [];
+}
+
+/** An item is an object of one shape, or of one of several, which a constant among their fields tells apart. */
+function pickItem(schema: TSchema, item: unknown, problems: Problems): unknown {
+  const shapes = (alternativesOf(schema) ?? [schema]).filter(isObjectSchema);
+  const [first] = shapes;
+  if (first === undefined) throw new Error("a list's items must be objects");
+  const tag = Object.keys(first.properties).find((name) => first.properties[name]?.const !== undefined);
+  if (tag === undefined || !isRecord(item)) return pickFields(first, item, problems);
+  const shape = shapes.find(({ properties }) => properties[tag]?.const === item[tag]);
+  if (shape !== undefined) return pickFields(shape, item, problems);
+  const tags = shapes.flatMap(({ properties }) => properties[tag] ?? []);
+  problems.of(tag).add(problemWithAll(tags, item[tag]) ?? "Input is not valid");
+  return item;
+}
+
+function isArraySchema(schema: TSchema): schema is TArray {
+  return schema.type === "array";
+}
+
+function isObjectSchema(schema: TSchema): schema is TObject {
+  return schema.type === "object";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -125,6 +188,8 @@ function problemWith(schema: TSchema, value: unknown): string | null {
       return problemWithInteger(schema, value);
     case "string":
       return problemWithText(schema, value);
+    case "array":
+      return problemWithList(schema, value);
     default:
       throw new Error(`a schema of type ${schema.type} cannot be checked`);
   }
@@ -159,6 +224,22 @@ function problemWithInteger(schema: TSchema, value: unknown): string | null {
     return `Input should be less than or equal to ${schema.maximum}`;
   }
   return null;
+}
+
+/** The first thing that is wrong with any of the items; it says which only by what it should be. */
+function problemWithList(schema: TSchema, value: unknown): string | null {
+  const { items } = schema;
+  if (!isSchema(items)) throw new Error("a list's schema must say what is in it");
+  if (!Array.isArray(value)) return "Input should be a valid list";
+  for (const item of value) {
+    const problem = problemWith(items, item);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function isSchema(value: unknown): value is TSchema {
+  return isRecord(value);
 }
 
 function problemWithText(schema: TSchema, value: unknown): string | null {

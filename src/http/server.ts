@@ -4,6 +4,7 @@ import type { Services } from "./exchange.ts";
 import { Responder } from "./responder.ts";
 import type { ResponderPolicy } from "./responder.ts";
 import { createRouter } from "./router.ts";
+import type { Route } from "./route.ts";
 import type { Surface } from "./surface.ts";
 
 export interface HttpServer {
@@ -11,6 +12,8 @@ export interface HttpServer {
   readonly surfaces: readonly Surface[];
   /** Speaks where no surface does. */
   readonly fallback: Dialect;
+  /** All that it answers, with whole paths: for the documentation, and for tests that walk every route. */
+  readonly routes: readonly Route[];
   /** Answers one request, as if it had come by the network from `address`. */
   handle(request: Request, address?: string): Promise<Response>;
   listen(at: { host: string; port: number }): { readonly url: URL };
@@ -48,6 +51,7 @@ export function createServer(parts: {
   return {
     surfaces: parts.surfaces,
     fallback: parts.fallback,
+    routes: parts.surfaces.flatMap(({ routes }) => routes),
 
     async handle(request, address) {
       if (address !== undefined) addresses.set(request, address);

@@ -13,6 +13,11 @@ export interface Surface {
   readonly routes: readonly Route[];
 }
 
+/** Routes that fail in a way of their own, within a surface that has another. */
+export function speaking(dialect: Dialect, routes: readonly Route[]): readonly Route[] {
+  return routes.map((route) => ({ dialect, ...route }));
+}
+
 export function under(prefix: string, routes: readonly Route[]): readonly Route[] {
   return routes.map((route) => ({ ...route, path: prefix + route.path }));
 }

@@ -3,22 +3,28 @@ import { normalEmail, usernameKey } from "../core/identity.ts";
 import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
+import { ownerColumn, personalToken, TOKEN_COLUMNS } from "./personal-tokens.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
+import { readSlice } from "./slices.ts";
 
 /** The realms are two tables of one shape. The name comes from this list alone, never from a request. */
 const TABLE: Readonly<Record<Realm, string>> = { user: "users", admin: "admins" };
 
-const COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.password_hash, a.role, a.is_active,
-  a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms`;
+export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.password_hash, a.role, a.is_active,
+  a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms, a.version`;
 
 /** The same without the alias, as `RETURNING` wants them. */
-const OWN_COLUMNS = COLUMNS.replaceAll("a.", "");
+const OWN_COLUMNS = ACCOUNT_COLUMNS.replaceAll("a.", "");
 
-const COLUMN_OF: Readonly<Record<keyof AccountRowChange, string>> = {
+/** A name in lower case, for the search: of each engine's own functions one lowers ASCII alone. */
+type ChangedColumns = AccountRowChange & { readonly nameKey?: string | null };
+
+const COLUMN_OF: Readonly<Record<keyof ChangedColumns, string>> = {
   email: "email",
   username: "username",
   usernameKey: "username_key",
   name: "name",
+  nameKey: "name_key",
   phone: "phone",
   avatar: "avatar",
   role: "role",
@@ -28,11 +34,17 @@ const COLUMN_OF: Readonly<Record<keyof AccountRowChange, string>> = {
 export function accountReads(connection: Connection, realm: Realm): AccountReads {
   const table = TABLE[realm];
   const one = async (condition: string, value: string | number): Promise<Account | null> => {
-    const row = await connection.first(`SELECT ${COLUMNS} FROM ${table} a WHERE ${condition}`, [value]);
-    return row === null ? null : account(realm, row);
+    const row = await connection.first(`SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE ${condition}`, [
+      value,
+    ]);
+    return row === null ? null : accountOf(realm, row);
   };
 
   return {
+    async any() {
+      return (await connection.first(`SELECT 1 AS found FROM ${table} LIMIT 1`)) !== null;
+    },
+
     byId: (id) => one("a.id = $1", id),
 
     // No username holds an `@`, so a name is one or the other and each look-up has its own index.
@@ -47,13 +59,40 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
         return found === null ? null : { account: found, sessionOpen: true };
       }
       const row = await connection.first(
-        `SELECT ${COLUMNS}, CASE WHEN s.id IS NOT NULL AND s.ended_at_ms IS NULL THEN 1 ELSE 0 END AS session_open
+        `SELECT ${ACCOUNT_COLUMNS}, CASE WHEN s.id IS NOT NULL AND s.ended_at_ms IS NULL THEN 1 ELSE 0 END AS session_open
          FROM ${table} a LEFT JOIN sessions s ON s.id = $2 AND s.user_id = a.id WHERE a.id = $1`,
         [id, sessionId],
       );
       return row === null
         ? null
-        : { account: account(realm, row), sessionOpen: boolean(row, "session_open") };
+        : { account: accountOf(realm, row), sessionOpen: boolean(row, "session_open") };
+    },
+
+    async liveSlice(slice) {
+      const selection = {
+        columns: ACCOUNT_COLUMNS,
+        from: `${table} a`,
+        where: "deleted_at_ms IS NULL",
+        values: [],
+        sortedBy: { created_at: "created_at_ms" },
+      };
+      return (await readSlice(connection, selection, slice)).map((row) => accountOf(realm, row));
+    },
+
+    async liveCount() {
+      const row = await connection.first(
+        `SELECT COUNT(*) AS total FROM ${table} WHERE deleted_at_ms IS NULL`,
+      );
+      return row === null ? 0 : integer(row, "total");
+    },
+
+    async byPersonalToken(tokenHash) {
+      const row = await connection.first(
+        `SELECT ${ACCOUNT_COLUMNS}, ${TOKEN_COLUMNS} FROM personal_tokens t
+         JOIN ${table} a ON a.id = t.${ownerColumn(realm)} WHERE t.token_hash = $1`,
+        [tokenHash],
+      );
+      return row === null ? null : { account: accountOf(realm, row), token: personalToken(row) };
     },
   };
 }
@@ -62,27 +101,42 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
   const table = TABLE[realm];
   const changed = async (assignments: string, condition: string, values: readonly SqlValue[]) => {
     const row = await connection.first(
-      `UPDATE ${table} SET ${assignments} WHERE ${condition} RETURNING ${OWN_COLUMNS}`,
+      `UPDATE ${table} SET version = version + 1, ${assignments} WHERE ${condition} RETURNING ${OWN_COLUMNS}`,
       values,
     );
-    return row === null ? null : account(realm, row);
+    return row === null ? null : accountOf(realm, row);
   };
 
   return {
     ...accountReads(connection, realm),
 
-    update(id, change, nowMs) {
-      const { sql, values } = assignments(change, COLUMN_OF, 3);
-      const all = ["updated_at_ms = $2", ...sql].join(", ");
-      return changed(all, "id = $1 AND deleted_at_ms IS NULL", [id, nowMs, ...values]);
+    async lock(id) {
+      // An update that changes nothing takes the row's lock where the engine has such.
+      const row = await connection.first(
+        `UPDATE ${table} SET version = version WHERE id = $1 RETURNING ${OWN_COLUMNS}`,
+        [id],
+      );
+      return row === null ? null : accountOf(realm, row);
     },
 
-    delete: (id, nowMs) =>
-      changed(
-        "deleted_at_ms = $2, credentials_version = credentials_version + 1",
-        "id = $1 AND deleted_at_ms IS NULL",
-        [id, nowMs],
-      ),
+    update(id, change, nowMs, { which = "live", atVersion } = {}) {
+      const row: ChangedColumns =
+        change.name === undefined ? change : { ...change, nameKey: change.name?.toLowerCase() ?? null };
+      const { sql, values } = assignments(row, COLUMN_OF, 3);
+      const all = ["updated_at_ms = $2", ...sql].join(", ");
+      const living = which === "any" ? "" : " AND deleted_at_ms IS NULL";
+      const version = versionGuard(atVersion, values.length + 3);
+      return changed(all, `id = $1${living}${version.sql}`, [id, nowMs, ...values, ...version.values]);
+    },
+
+    delete(id, nowMs, atVersion) {
+      const guard = versionGuard(atVersion, 3);
+      return changed(
+        "deleted_at_ms = $2, avatar = NULL, credentials_version = credentials_version + 1",
+        `id = $1 AND deleted_at_ms IS NULL${guard.sql}`,
+        [id, nowMs, ...guard.values],
+      );
+    },
 
     restore: (id, nowMs) =>
       changed("deleted_at_ms = NULL, updated_at_ms = $2", "id = $1 AND deleted_at_ms IS NOT NULL", [
@@ -93,30 +147,32 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
     async insert(given: NewAccount) {
       const row = await connection.first(
         `INSERT INTO ${table}
-           (email, username, username_key, name, phone, password_hash, role, created_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${OWN_COLUMNS}`,
+           (email, username, username_key, name, name_key, phone, avatar, password_hash, role, is_active, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING ${OWN_COLUMNS}`,
         [
           given.email,
           given.username,
           given.usernameKey,
           given.name,
+          given.name?.toLowerCase() ?? null,
           given.phone,
+          given.avatar ?? null,
           given.passwordHash,
           given.role ?? realm,
+          given.isActive ?? true,
           given.createdAtMs,
         ],
       );
       if (row === null) throw new Error(`an insert into ${table} answered no row`);
-      return account(realm, row);
+      return accountOf(realm, row);
     },
 
-    async setPassword(id, passwordHash, nowMs) {
-      await connection.run(
-        `UPDATE ${table} SET password_hash = $2, credentials_version = credentials_version + 1, updated_at_ms = $3
-         WHERE id = $1`,
+    setPassword: (id, passwordHash, nowMs) =>
+      changed(
+        "password_hash = $2, credentials_version = credentials_version + 1, updated_at_ms = $3",
+        "id = $1",
         [id, passwordHash, nowMs],
-      );
-    },
+      ),
 
     async replaceHash(id, oldHash, newHash) {
       await connection.run(`UPDATE ${table} SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, [
@@ -128,7 +184,13 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
   };
 }
 
-function account(realm: Realm, row: Row): Account {
+function versionGuard(atVersion: number | undefined, placeholder: number) {
+  return atVersion === undefined
+    ? { sql: "", values: [] }
+    : { sql: ` AND version = $${placeholder}`, values: [atVersion] };
+}
+
+export function accountOf(realm: Realm, row: Row): Account {
   return {
     realm,
     id: integer(row, "id"),
@@ -144,6 +206,7 @@ function account(realm: Realm, row: Row): Account {
     createdAtMs: integer(row, "created_at_ms"),
     updatedAtMs: integerOrNull(row, "updated_at_ms"),
     deletedAtMs: integerOrNull(row, "deleted_at_ms"),
+    version: integer(row, "version"),
   };
 }
 

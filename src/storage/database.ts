@@ -1,6 +1,6 @@
 /**
- * What the SQL of every noun runs on. Two engines implement it, `sqlite.ts` and `postgres.ts`, and nothing
- * outside those two files knows which one it has.
+ * What the SQL of every noun runs on. Two engines implement it, `sqlite.ts` and `postgres.ts` with the
+ * files named after them, and nothing else knows which one it has.
  *
  * Statements are written once: placeholders are `$1`, `$2`, …; times are `BIGINT` milliseconds since 1970;
  * conditions are written so that both engines read them alike.
@@ -9,15 +9,17 @@ export type SqlValue = string | number | boolean | null | Uint8Array;
 
 /** What one engine would bend in silence and the other refuse, both refuse; the texts never name the value. */
 export function refuseUnbindable(values: readonly SqlValue[]): void {
-  for (const [index, value] of values.entries()) {
-    const refuse = (what: string): never => {
-      throw new TypeError(`the value of $${index + 1} ${what}`);
-    };
-    if (value === undefined) refuse("is undefined: bind null");
-    if (typeof value === "number" && !Number.isSafeInteger(value)) refuse("is not a whole number below 2^53");
-    if (typeof value === "string" && value.includes("\0"))
-      refuse("holds U+0000, which PostgreSQL cannot keep");
+  for (let index = 0; index < values.length; index += 1) {
+    const problem = problemWith(values[index]);
+    if (problem !== null) throw new TypeError(`the value of $${index + 1} ${problem}`);
   }
+}
+
+function problemWith(value: SqlValue | undefined): string | null {
+  if (value === undefined) return "is undefined: bind null";
+  if (typeof value === "number" && !Number.isSafeInteger(value)) return "is not a whole number below 2^53";
+  if (typeof value === "string" && value.includes("\0")) return "holds U+0000, which PostgreSQL cannot keep";
+  return null;
 }
 
 /** A row as the engine gave it: read its columns through `rows.ts`, which knows how the engines differ. */
@@ -29,6 +31,12 @@ export type Row = Readonly<Record<string, unknown>>;
  * `ON CONFLICT`. Once the transaction is over its connection answers nothing more.
  */
 export interface Connection {
+  /**
+   * Whether `(a, b) < ($1, $2)` is a place in an index over both columns. To SQLite it is one in an index over the
+   * first: it reads all rows that share the value. There `a = $1 AND b < $2` is such a place, while PostgreSQL may
+   * take another index for that, and read whatever it holds.
+   */
+  readonly seeksPairs: boolean;
   /** The first row, or null. */
   first(sql: string, values?: readonly SqlValue[]): Promise<Row | null>;
   all(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]>;
@@ -67,6 +75,8 @@ export interface Database {
 
   /** Fulfils if the database answers; fails with `Fault unavailable` if not, within the statement deadline. */
   ping(): Promise<void>;
+  /** The database's own clock. */
+  currentTimeMs(): Promise<number>;
   /** Lets the writes under way finish and releases everything. What comes after fails with `Fault unavailable`. */
   close(): Promise<void>;
 }
@@ -81,6 +91,14 @@ export class UniqueViolation extends Error {
     this.name = "UniqueViolation";
     this.table = table;
     this.column = column;
+  }
+}
+
+/** There is no such database, or it is none: what an operator must put right. The message is theirs. */
+export class DatabaseRefused extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "DatabaseRefused";
   }
 }
 

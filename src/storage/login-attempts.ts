@@ -24,6 +24,21 @@ export function loginAttemptWrites(connection: Connection): LoginAttemptWrites {
       };
     },
 
+    async clear(realm, subject) {
+      await connection.run("DELETE FROM login_attempts WHERE realm = $1 AND subject = $2", [realm, subject]);
+    },
+
+    deleteForgotten(untouchedSinceMs, nowMs, limit) {
+      // Said twice: what another instance has touched since the inner look is not deleted.
+      const forgotten = "updated_at_ms < $1 AND (locked_until_ms IS NULL OR locked_until_ms < $2)";
+      return connection.run(
+        `DELETE FROM login_attempts WHERE ${forgotten} AND (realm, subject) IN (
+           SELECT realm, subject FROM login_attempts WHERE ${forgotten} ORDER BY updated_at_ms LIMIT $3
+         )`,
+        [untouchedSinceMs, nowMs, limit],
+      );
+    },
+
     async save(realm, subject, state) {
       await connection.run(
         `UPDATE login_attempts

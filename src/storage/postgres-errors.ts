@@ -1,3 +1,4 @@
+import { Overdue } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { UniqueViolation } from "./database.ts";
 
@@ -17,14 +18,6 @@ export class PostgresFailure extends Error {
     this.name = "PostgresFailure";
     this.sqlState = sqlState;
     this.code = error.code;
-  }
-}
-
-/** A wait of ours ran out, whatever the server is doing. */
-export class Overdue extends Error {
-  constructor(what: string, afterMs: number) {
-    super(`${what} took longer than ${afterMs} ms`);
-    this.name = "Overdue";
   }
 }
 
@@ -72,7 +65,6 @@ export function translated(error: unknown): unknown {
 /** After these the connection is as good as before; after any other of the kind it is not to be trusted. */
 export function keepsConnection(error: unknown): boolean {
   if (!(error instanceof Bun.SQL.PostgresError) || error.errno === undefined) return false;
-  if (error.message === STALE_PLAN) return false;
   if (error.errno === QUERY_CANCELLED || error.errno === LOCK_NOT_AVAILABLE) return true;
   return error.errno !== IDLE_IN_TRANSACTION && !OUT_OF_ORDER_CLASSES.has(error.errno.slice(0, 2));
 }
@@ -83,7 +75,7 @@ export function gaveWay(error: unknown): boolean {
   return sqlState === SERIALIZATION_FAILURE || sqlState === DEADLOCK;
 }
 
-/** The connection holds a plan from before the schema changed: another connection will make a new one. */
+/** The plan was made before the schema changed; the driver has dropped it, and outside a transaction asks again. */
 export function hasStalePlan(error: unknown): boolean {
   return underlying(error)?.message.startsWith(STALE_PLAN) === true;
 }

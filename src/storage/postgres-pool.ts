@@ -1,7 +1,8 @@
+import { within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
 import { type Row, refuseUnbindable, type SqlValue, type StatementListener } from "./database.ts";
-import { keepsConnection, Overdue, PostgresFailure, translated } from "./postgres-errors.ts";
+import { keepsConnection, PostgresFailure, translated } from "./postgres-errors.ts";
 
 export interface PoolOptions {
   readonly url: string;
@@ -211,23 +212,6 @@ export class PostgresPool {
       session.close();
     }
   }
-}
-
-/** The driver waits for ever. What `promise` does after the deadline is of no interest any more. */
-export function within<T>(promise: PromiseLike<T>, limitMs: number, what: string): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Overdue(what, Math.round(limitMs))), limitMs);
-    promise.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
 }
 
 function abandon(client: Bun.SQL): void {

@@ -1,8 +1,10 @@
+import { Overdue, within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
-import { gaveWay, hasStalePlan, Overdue, translated } from "./postgres-errors.ts";
-import { type Answer, PostgresPool, type Session, within } from "./postgres-pool.ts";
+import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
+import { type Answer, PostgresPool, type Session } from "./postgres-pool.ts";
+import { integer } from "./rows.ts";
 
 export interface PostgresOptions {
   readonly url: string;
@@ -75,6 +77,7 @@ class Postgres implements Database {
       totalMs: ALONE_STATEMENT_MS,
     };
     this.reader = {
+      seeksPairs: true,
       first: async (sql: string, values: readonly SqlValue[] = []): Promise<Row | null> =>
         (await this.#read(sql, values)).rows[0] ?? null,
       all: async (sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> =>
@@ -94,6 +97,11 @@ class Postgres implements Database {
 
   async ping(): Promise<void> {
     await this.#read("SELECT 1", []);
+  }
+
+  async currentTimeMs(): Promise<number> {
+    const { rows } = await this.#read("SELECT (EXTRACT(EPOCH FROM now()) * 1000)::BIGINT AS now_ms", []);
+    return integer(rows[0] ?? {}, "now_ms");
   }
 
   close(): Promise<void> {
@@ -158,7 +166,7 @@ class Transaction {
     } catch (error) {
       connection.end();
       this.#failure = connection.failure;
-      await this.#rollBack(connection.hasStatementsUnderWay);
+      await this.#rollBack();
       throw translated(error);
     }
   }
@@ -170,9 +178,8 @@ class Transaction {
   }
 
   /** A connection of which it is not certain that its transaction is over is never used again. */
-  async #rollBack(isBusy: boolean): Promise<void> {
+  async #rollBack(): Promise<void> {
     if (!this.session.isOpen) return;
-    if (isBusy) return this.session.close();
     try {
       await this.session.query("ROLLBACK", undefined, this.#plan.beginMs);
     } catch {
@@ -184,6 +191,7 @@ class Transaction {
 
 /** What `work` writes through: the first failure dooms it, and it ends with its transaction. */
 class TransactionConnection implements ScriptConnection {
+  readonly seeksPairs = true;
   readonly #session: Session;
   readonly #statementMs: number;
   #underWay = 0;
@@ -193,10 +201,6 @@ class TransactionConnection implements ScriptConnection {
   constructor(session: Session, statementMs: number) {
     this.#session = session;
     this.#statementMs = statementMs;
-  }
-
-  get hasStatementsUnderWay(): boolean {
-    return this.#underWay > 0;
   }
 
   async first(sql: string, values: readonly SqlValue[] = []): Promise<Row | null> {

@@ -8,6 +8,11 @@ const COLUMNS = `s.id, s.user_id, s.kind, s.created_at_ms, s.last_used_at_ms, s.
 
 export function sessionReads(connection: Connection): SessionReads {
   return {
+    async byId(id) {
+      const row = await connection.first(`SELECT ${COLUMNS} FROM sessions s WHERE s.id = $1`, [id]);
+      return row === null ? null : session(row);
+    },
+
     async openOf(accountId, nowMs) {
       const rows = await connection.all(
         `SELECT ${COLUMNS} FROM sessions s WHERE s.user_id = $1 AND s.ended_at_ms IS NULL AND EXISTS (
@@ -84,6 +89,28 @@ export function sessionWrites(connection: Connection): SessionWrites {
         "UPDATE sessions SET ended_at_ms = $2 WHERE user_id = $1 AND ended_at_ms IS NULL AND id <> $3",
         // No session has the id 0.
         [accountId, nowMs, exceptSessionId ?? 0],
+      );
+    },
+
+    deleteEnded(endedBeforeMs, limit) {
+      return connection.run(
+        `DELETE FROM sessions WHERE id IN (
+           SELECT id FROM sessions WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2
+         )`,
+        [endedBeforeMs, limit],
+      );
+    },
+
+    deleteExpired(expiredBeforeMs, limit) {
+      return connection.run(
+        `DELETE FROM sessions WHERE id IN (
+           SELECT t.session_id FROM refresh_tokens t
+           WHERE t.used_at_ms IS NULL AND t.expires_at_ms < $1 AND NOT EXISTS (
+             SELECT 1 FROM refresh_tokens o
+             WHERE o.session_id = t.session_id AND o.used_at_ms IS NULL AND o.expires_at_ms >= $1
+           ) ORDER BY t.expires_at_ms LIMIT $2
+         )`,
+        [expiredBeforeMs, limit],
       );
     },
   };

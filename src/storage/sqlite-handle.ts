@@ -61,6 +61,15 @@ export class SqliteHandle {
     }
   }
 
+  /** A snapshot is no statement of anybody's, and so not told to who listens to statements. */
+  openSnapshot(): void {
+    this.#snapshot("BEGIN");
+  }
+
+  closeSnapshot(): void {
+    this.#snapshot("COMMIT");
+  }
+
   close(): void {
     for (const statement of this.#statements.values()) statement.finalize();
     this.#statements.clear();
@@ -79,6 +88,14 @@ export class SqliteHandle {
       throw new TypeError(`statement takes ${statement.paramsCount} values and got ${values.length}: ${sql}`);
     }
     return statement;
+  }
+
+  #snapshot(sql: "BEGIN" | "COMMIT"): void {
+    try {
+      this.#prepared(sql, []).run();
+    } catch (error) {
+      throw translated(error, this.#isReadonly);
+    }
   }
 
   #timed<T>(sql: string, execute: () => T): T {

@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly lockWaitMs: number;
   readonly loneLockWaitMs: number;
   readonly log: Log;
+  /** Called after each commit, before anybody learns that their write is kept. */
+  readonly onCommit: () => void;
   readonly watchdogMs?: number;
 }
 
@@ -78,17 +80,18 @@ export class SqliteWriter {
   /** Jobs stay in the queue until the lock is ours, so that each gives up at its own hour. */
   async #writeBatch(): Promise<void> {
     const isAlone = this.#queue[0]?.isAlone ?? false;
+    let batch: readonly Job[] = [];
     try {
       // Foreign keys can be switched only outside a transaction.
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
-      const batch = this.#takeBatch();
+      batch = this.#takeBatch();
       const outcomes = await this.#runAndCommit(batch, isAlone);
       batch.forEach((job, index) =>
         job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
       );
     } catch (error) {
-      for (const job of this.#queue.splice(0)) job.settle({ error });
+      for (const job of [...batch, ...this.#queue.splice(0)]) job.settle({ error });
     } finally {
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = ON");
     }
@@ -125,6 +128,7 @@ export class SqliteWriter {
       }
       if (isAlone) this.#checkForeignKeys();
       this.#handle.run("COMMIT");
+      this.#options.onCommit();
       return outcomes;
     } catch (cause) {
       const error = cause instanceof Fault || isAlone ? cause : Fault.of({ kind: "unavailable" }, cause);
@@ -166,6 +170,7 @@ export class SqliteWriter {
 
 /** What one job writes through; a handle that outlives its job would write into the next one's transaction. */
 class JobConnection implements ScriptConnection {
+  readonly seeksPairs = false;
   readonly #handle: SqliteHandle;
   #failure: { readonly error: unknown } | null = null;
   #hasEnded = false;

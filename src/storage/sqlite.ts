@@ -1,10 +1,12 @@
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
-import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
+import { DatabaseRefused } from "./database.ts";
+import type { Connection, Database, ScriptConnection, StatementListener } from "./database.ts";
+import { integer } from "./rows.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 
 export interface SqliteOptions {
@@ -27,8 +29,18 @@ export function openSqlite(options: SqliteOptions): Database {
   const scratch = options.path === ":memory:" ? mkdtempSync(join(tmpdir(), "latchkey-")) : null;
   const path = scratch === null ? options.path : join(scratch, "memory.db");
   const folder = dirname(resolve(path));
-  if (!existsSync(folder)) throw new Error(`the folder of the SQLite database does not exist: ${folder}`);
+  if (!existsSync(folder)) {
+    throw new DatabaseRefused(`the folder of the SQLite database does not exist: ${folder}`);
+  }
+  try {
+    return open(path, scratch, options);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new DatabaseRefused(`${path} cannot be opened as a SQLite database: ${error.message}`, error);
+  }
+}
 
+function open(path: string, scratch: string | null, options: SqliteOptions): Database {
   // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
   const writing = new SqliteHandle(path, "write", options.onStatement);
@@ -41,31 +53,24 @@ export function openSqlite(options: SqliteOptions): Database {
 
 class Sqlite implements Database {
   readonly engine = "sqlite";
-  readonly reader: Connection;
+  readonly reader: SqliteReader;
   readonly #writing: SqliteHandle;
-  readonly #reading: SqliteHandle;
   readonly #writer: SqliteWriter;
   readonly #scratch: string | null;
   #closed: Promise<void> | null = null;
 
   constructor(writing: SqliteHandle, reading: SqliteHandle, scratch: string | null, options: SqliteOptions) {
+    const log = options.log ?? silentLog;
+    this.reader = new SqliteReader(reading, log);
     this.#writing = writing;
-    this.#reading = reading;
     this.#scratch = scratch;
     this.#writer = new SqliteWriter(writing, {
       lockWaitMs: options.busyTimeoutMs ?? 5_000,
       loneLockWaitMs: LONE_LOCK_WAIT_MS,
-      log: options.log ?? silentLog,
+      log,
+      onCommit: () => this.reader.refresh(),
       ...(options.watchdogMs === undefined ? {} : { watchdogMs: options.watchdogMs }),
     });
-    this.reader = {
-      first: async (sql: string, values?: readonly SqlValue[]): Promise<Row | null> =>
-        this.#openReading().first(sql, values),
-      all: async (sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]> =>
-        this.#openReading().all(sql, values),
-      run: async (sql: string, values?: readonly SqlValue[]): Promise<number> =>
-        this.#openReading().run(sql, values),
-    };
   }
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -78,7 +83,12 @@ class Sqlite implements Database {
 
   async ping(): Promise<void> {
     // Reads a page of the file, which `SELECT 1` alone would not.
-    this.#openReading().first("SELECT 1 FROM sqlite_schema LIMIT 1");
+    await this.reader.first("SELECT 1 FROM sqlite_schema LIMIT 1");
+  }
+
+  async currentTimeMs(): Promise<number> {
+    const sql = "SELECT CAST(ROUND((JULIANDAY('now') - 2440587.5) * 86400000) AS INTEGER) AS now_ms";
+    return integer((await this.reader.first(sql)) ?? {}, "now_ms");
   }
 
   close(): Promise<void> {
@@ -88,14 +98,9 @@ class Sqlite implements Database {
 
   async #finish(): Promise<void> {
     await this.#writer.close();
-    this.#reading.close();
+    this.reader.close();
     this.#writing.script("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#writing.close();
     if (this.#scratch !== null) rmSync(this.#scratch, { recursive: true, force: true });
-  }
-
-  #openReading(): SqliteHandle {
-    if (this.#closed !== null) throw Fault.of({ kind: "unavailable" }, new Error("database is closed"));
-    return this.#reading;
   }
 }

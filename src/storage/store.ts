@@ -2,32 +2,59 @@ import type { Realm } from "../core/accounts.ts";
 import { Fault } from "../core/fault.ts";
 import type { Noun } from "../core/fault.ts";
 import type { Reads, Store, Writes } from "../core/store.ts";
+import type { AuditSealer } from "../core/audit-chain.ts";
 import { accountReads, accountWrites } from "./accounts.ts";
+import { auditReads, auditWrites } from "./audit.ts";
+import type { AuditNotes } from "./audit.ts";
 import { UniqueViolation } from "./database.ts";
 import type { Connection, Database } from "./database.ts";
+import { itemReads, itemWrites } from "./items.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
+import { personalTokenReads, personalTokenWrites } from "./personal-tokens.ts";
 import { sessionReads, sessionWrites } from "./sessions.ts";
+import { userDirectoryReads } from "./user-directory.ts";
 import { todoReads, todoWrites } from "./todos.ts";
 
 /** Fills the core's ports with SQL. */
-export function openStore(database: Database): Store {
+export function openStore(database: Database, sealer: AuditSealer): Store {
   return {
     read: reads(database.reader),
-    write: (work) => database.write((connection) => work(writes(connection))).catch(explainConflict),
+    write: (work) =>
+      database
+        .write(async (connection) => {
+          const tx = writes(connection, sealer);
+          const result = await work(tx);
+          await tx.audit.append();
+          return result;
+        })
+        .catch(explainConflict),
     ping: () => database.ping(),
+    currentTimeMs: () => database.currentTimeMs(),
   };
 }
 
 function reads(connection: Connection): Reads {
   const accounts = perRealm((realm) => accountReads(connection, realm));
-  return { accounts, sessions: sessionReads(connection), todos: todoReads(connection) };
+  return {
+    accounts,
+    directory: userDirectoryReads(connection),
+    items: itemReads(connection),
+    sessions: sessionReads(connection),
+    todos: todoReads(connection),
+    personalTokens: personalTokenReads(connection),
+    audit: auditReads(connection),
+  };
 }
 
-function writes(connection: Connection): Writes {
+function writes(connection: Connection, sealer: AuditSealer): Writes & { readonly audit: AuditNotes } {
   return {
     accounts: (realm) => accountWrites(connection, realm),
+    directory: userDirectoryReads(connection),
+    items: itemWrites(connection),
     sessions: sessionWrites(connection),
     todos: todoWrites(connection),
+    personalTokens: personalTokenWrites(connection),
+    audit: auditWrites(connection, sealer),
     loginAttempts: loginAttemptWrites(connection),
   };
 }

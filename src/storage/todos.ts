@@ -1,16 +1,34 @@
+import { searchKey } from "../core/search.ts";
 import type { Priority, Todo } from "../core/todos.ts";
-import type { TodoChange, TodoReads, TodoWrites } from "../core/store.ts";
+import type { TodoChange, TodoReads, TodoSelection, TodoSort, TodoWrites } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
-import type { Connection, Row } from "./database.ts";
+import type { Connection, Row, SqlValue } from "./database.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
+import { readSlice } from "./slices.ts";
 
-const COLUMNS = "id, user_id, title, description, completed, priority, created_at_ms, updated_at_ms";
+const COLUMNS = "id, user_id, title, description, completed, priority, created_at_ms, updated_at_ms, version";
 
-const COLUMN_OF: Readonly<Record<keyof TodoChange, string>> = {
+/** A change with what a search will look in. */
+interface TodoRowChange extends TodoChange {
+  readonly titleKey?: string;
+  readonly descriptionKey?: string | null;
+}
+
+const COLUMN_OF: Readonly<Record<keyof TodoRowChange, string>> = {
   title: "title",
+  titleKey: "title_key",
   description: "description",
+  descriptionKey: "description_key",
   completed: "completed",
   priority: "priority",
+};
+
+/** Each has an index (migrations 0007 and 0008), which serves it as long as both say the same. */
+const SORTED_BY: Readonly<Record<TodoSort, string>> = {
+  created_at: "created_at_ms",
+  updated_at: "COALESCE(updated_at_ms, created_at_ms)",
+  priority: "CASE priority WHEN 'low' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END",
+  title: "title",
 };
 
 /** More rows than any account has: what 'all of them' is where a statement wants a number. */
@@ -31,7 +49,37 @@ export function todoReads(connection: Connection): TodoReads {
       );
       return rows.map(todo);
     },
+
+    async slice(accountId, selection, slice) {
+      const from = { columns: COLUMNS, from: "todos", sortedBy: SORTED_BY };
+      return (await readSlice(connection, { ...from, ...selected(accountId, selection) }, slice)).map(todo);
+    },
+
+    async count(accountId, selection) {
+      const { where, values } = selected(accountId, selection);
+      const row = await connection.first(`SELECT COUNT(*) AS total FROM todos WHERE ${where}`, values);
+      return row === null ? 0 : integer(row, "total");
+    },
   };
+}
+
+function selected(accountId: number, { completed, priority, words }: TodoSelection) {
+  const conditions = ["user_id = $1"];
+  const values: SqlValue[] = [accountId];
+  const add = (condition: (placeholder: string) => string, value: SqlValue) => {
+    values.push(value);
+    conditions.push(condition(`$${values.length}`));
+  };
+  if (completed !== null) add((value) => `completed = ${value}`, completed);
+  if (priority !== null) add((value) => `priority = ${value}`, priority);
+  for (const word of words) add(holdsWord, `%${word.replaceAll(/[!%_]/g, "!$&")}%`);
+  return { where: conditions.join(" AND "), values };
+}
+
+/** A row of a former program has no key: there the engine takes the case away, as far as it can. */
+function holdsWord(pattern: string): string {
+  return `(COALESCE(title_key, UPPER(title)) LIKE ${pattern} ESCAPE '!'
+    OR COALESCE(description_key, UPPER(description)) LIKE ${pattern} ESCAPE '!')`;
 }
 
 export function todoWrites(connection: Connection): TodoWrites {
@@ -40,27 +88,46 @@ export function todoWrites(connection: Connection): TodoWrites {
 
     async insert({ accountId, title, description, priority, createdAtMs }) {
       const row = await connection.first(
-        `INSERT INTO todos (user_id, title, description, priority, created_at_ms)
-         VALUES ($1, $2, $3, $4, $5) RETURNING ${COLUMNS}`,
-        [accountId, title, description, priority, createdAtMs],
+        `INSERT INTO todos (user_id, title, title_key, description, description_key, priority, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
+        [accountId, title, searchKey(title), description, keyOrNull(description), priority, createdAtMs],
       );
       if (row === null) throw new Error("an insert into todos answered no row");
       return todo(row);
     },
 
-    async update(id, change, nowMs) {
-      const changed = assignments(change, COLUMN_OF, 3);
+    async update(id, change, nowMs, atVersion) {
+      const { sql, values } = assignments(withKeys(change), COLUMN_OF, 3);
+      const set = ["version = version + 1", "updated_at_ms = $2", ...sql].join(", ");
+      const guard = atVersion === undefined ? "" : ` AND version = $${values.length + 3}`;
       const row = await connection.first(
-        `UPDATE todos SET ${["updated_at_ms = $2", ...changed.sql].join(", ")} WHERE id = $1 RETURNING ${COLUMNS}`,
-        [id, nowMs, ...changed.values],
+        `UPDATE todos SET ${set} WHERE id = $1${guard} RETURNING ${COLUMNS}`,
+        [id, nowMs, ...values, ...(atVersion === undefined ? [] : [atVersion])],
       );
       return row === null ? null : todo(row);
     },
 
-    async delete(id) {
-      return (await connection.run("DELETE FROM todos WHERE id = $1", [id])) === 1;
+    async delete(id, atVersion) {
+      const deleted =
+        atVersion === undefined
+          ? connection.run("DELETE FROM todos WHERE id = $1", [id])
+          : connection.run("DELETE FROM todos WHERE id = $1 AND version = $2", [id, atVersion]);
+      return (await deleted) === 1;
     },
   };
+}
+
+function withKeys(change: TodoChange): TodoRowChange {
+  const { title, description } = change;
+  return {
+    ...change,
+    ...(title === undefined ? {} : { titleKey: searchKey(title) }),
+    ...(description === undefined ? {} : { descriptionKey: keyOrNull(description) }),
+  };
+}
+
+function keyOrNull(text: string | null): string | null {
+  return text === null ? null : searchKey(text);
 }
 
 function todo(row: Row): Todo {
@@ -73,6 +140,7 @@ function todo(row: Row): Todo {
     priority: priority(text(row, "priority")),
     createdAtMs: integer(row, "created_at_ms"),
     updatedAtMs: integerOrNull(row, "updated_at_ms"),
+    version: integer(row, "version"),
   };
 }
 

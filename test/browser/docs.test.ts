@@ -74,6 +74,23 @@ withChromium("the documentation in Chromium", (start) => {
     expect(await page.complaints()).toEqual([]);
   });
 
+  test("Authorize by name and password, then Try it out on a protected route", async () => {
+    const { email } = await signUp(program());
+    using page = await open("/docs");
+    await page.click(".btn.authorize");
+    await page.fill("#oauth_username", email);
+    await page.fill("#oauth_password", PASSWORD);
+    await page.click(".auth-container:has(#oauth_username) .btn.authorize");
+    await page.until("document.querySelector('.modal-ux').innerText.includes('Authorized')");
+    await page.click(".btn-done");
+    await page.click("#operations-api-v1_users-apiV1ReadOwnAccount .opblock-summary-control");
+    await page.click("#operations-api-v1_users-apiV1ReadOwnAccount .btn.execute");
+    await page.until("document.querySelector('.live-responses-table tbody .response-col_status') !== null");
+    expect(await page.text(".live-responses-table tbody .response-col_status")).toStartWith("200");
+    expect(await page.text(".live-responses-table tbody .response-col_description")).toInclude(email);
+    expect(await page.complaints()).toEqual([]);
+  });
+
   test("the first example registers an account as it stands", async () => {
     using page = await open("/docs");
     const operation = "#operations-api-v1_users-apiV1RegisterUser";

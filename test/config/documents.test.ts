@@ -15,7 +15,7 @@ test(".env.example and the tables in the documents say what the code does", () =
 });
 
 test(".env.example with every line uncommented is the default configuration", () => {
-  const dotEnv = read(".env.example").replace(/^#(?=[A-Z_]+=)/gm, "");
+  const dotEnv = read(".env.example").replace(/^#(?=[A-Z0-9_]+=)/gm, "");
   for (const { name } of settingTable) expect(dotEnv).toMatch(new RegExp(`^${name}=`, "m"));
   const { database, ...rest } = mustLoad({ dotEnv }).config;
   expect({ ...rest, database }).toEqual(configOf({}));

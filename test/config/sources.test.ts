@@ -9,14 +9,31 @@ describe("aliases", () => {
     { names: ["JWT_ALGORITHM", "ALGORITHM"], values: ["HS256", "RS256"] },
     { names: ["DB_POOL_MAX_CONN", "DB_POOL_SIZE"], values: ["21", "22"] },
     { names: ["POSTGRES_PORT", "PGPORT"], values: ["5433", "5434"] },
+    { names: ["S3_ENDPOINT", "AWS_ENDPOINT"], values: ["https://s3.example", "http://127.0.0.1:9000"] },
+    { names: ["S3_REGION", "AWS_REGION"], values: ["eu-north-1", "auto"] },
+    { names: ["S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"], values: ["AKIA1", "AKIA2"] },
+  ] as const;
+  /** Any text will do for a secret, and none is shown. */
+  const ofSecrets = [
+    ["S3_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"],
+    ["S3_SESSION_TOKEN", "AWS_SESSION_TOKEN"],
   ] as const;
 
   test("are all covered here", () => {
     const aliased = settingTable.filter(({ aliases }) => aliases.length > 0);
     expect(aliased.map(({ name, aliases }) => [name, ...aliases].join()).toSorted()).toEqual(
-      cases.map(({ names }) => names.join()).toSorted(),
+      [...cases.map(({ names }) => names.join()), ...ofSecrets.map((names) => names.join())].toSorted(),
     );
   });
+
+  for (const [name, alias] of ofSecrets) {
+    test(`${alias} stands in for ${name}, which wins`, () => {
+      const sourceIn = (environment: Record<string, string>) =>
+        reportOf(mustLoad({ environment }).report, name).source;
+      expect(sourceIn({ [alias]: "hidden" })).toBe(`environment (${alias})`);
+      expect(sourceIn({ [alias]: "hidden", [name]: "other" })).toBe(`environment (${name})`);
+    });
+  }
 
   for (const { names, values } of cases) {
     const [name, alias] = names;
@@ -64,6 +81,8 @@ describe("secrets from files", () => {
       "METRICS_TOKEN",
       "PGPASSWORD",
       "REDIS_URL",
+      "S3_SECRET_ACCESS_KEY",
+      "S3_SESSION_TOKEN",
       "SECRET_KEY",
     ]);
   });

@@ -181,7 +181,16 @@ const TABLE: readonly Cases[] = [
       ["redis://localhost:6379", "redis://localhost:6379"],
       ["rediss://:pw@h:6380/1", "rediss://:pw@h:6380/1"],
     ],
-    bad: ["localhost:6379", "http://h", "redis://", "redis://:p#w@h"],
+    bad: ["localhost:6379", "http://h", "redis://", "redis://:p#w@h", "redis://h/first", "redis://h/1/2"],
+  },
+  {
+    setting: "PREVIOUS_PUBLIC_URLS",
+    of: (config) => config.previousPublicUrls,
+    good: [
+      ["https://a.example", ["https://a.example"]],
+      ["https://a.example/, http://b.example/x,", ["https://a.example", "http://b.example/x"]],
+    ],
+    bad: ["https://a.example, b.example", "https://a.example https://b.example"],
   },
   {
     setting: "CORS_ORIGINS",
@@ -238,8 +247,10 @@ const TABLE: readonly Cases[] = [
     good: [
       ["HS256", "HS256"],
       ["rs256", "RS256"],
+      ["ES256", "ES256"],
+      ["EdDSA", "EdDSA"],
     ],
-    bad: ["none", "HS512", "ES256"],
+    bad: ["none", "HS512", "RS512", "ES384"],
   },
   {
     setting: "LOG_LEVEL",
@@ -279,6 +290,12 @@ const TABLE: readonly Cases[] = [
     of: (config) => config.refreshAbsoluteDays,
     good: [["90", 90]],
     bad: ["0"],
+  },
+  {
+    setting: "AUDIT_RETENTION_DAYS",
+    of: (config) => config.auditRetentionDays,
+    good: [["365", 365]],
+    bad: ["0", "a year"],
   },
   {
     setting: "METRICS_PORT",
@@ -389,6 +406,29 @@ test("S15 a mistake in a secret does not tell the secret", () => {
 test("a database in memory is for tests alone", () => {
   const config = configOf({ ENVIRONMENT: "test", DATABASE_URL: "sqlite://:memory:" });
   expect(config.database).toMatchObject({ engine: "sqlite", path: ":memory:" });
+});
+
+test("UPLOAD_URL keeps avatars in a bucket, and needs a key", () => {
+  const key = { S3_ACCESS_KEY_ID: "AKIA1", AWS_SECRET_ACCESS_KEY: "hunter2" };
+  expect(configOf({}).uploadS3).toBeNull();
+  expect(configOf({ ...key, UPLOAD_URL: "s3://pictures" }).uploadS3).toEqual({
+    bucket: "pictures",
+    prefix: "",
+    endpoint: null,
+    region: "us-east-1",
+    accessKeyId: "AKIA1",
+    secretAccessKey: "hunter2",
+    sessionToken: null,
+  });
+  const elsewhere = { ...key, UPLOAD_URL: "s3://pictures//a/b/", S3_ENDPOINT: "http://127.0.0.1:9000/" };
+  expect(configOf(elsewhere).uploadS3).toMatchObject({ prefix: "a/b/", endpoint: "http://127.0.0.1:9000" });
+  expectMistake({ UPLOAD_URL: "s3://pictures" }, "UPLOAD_URL: a bucket needs a key");
+  for (const bad of ["pictures", "https://pictures", "s3://", "s3://A", "s3://pictures/../x", "s3://a b"]) {
+    expectMistake({ ...key, UPLOAD_URL: bad }, "UPLOAD_URL: ");
+  }
+  for (const bad of ["127.0.0.1:9000", "http://u:p@h", "http://h/path", "ftp://h"]) {
+    expectMistake({ S3_ENDPOINT: bad }, "S3_ENDPOINT: ");
+  }
 });
 
 test("COOKIE_SAMESITE=none goes with COOKIE_SECURE=true", () => {

@@ -3,13 +3,22 @@ import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject } from
 import { createLocalJWKSet, jwtVerify } from "jose";
 import type { Realm } from "../../src/core/accounts.ts";
 import { Fault } from "../../src/core/fault.ts";
-import { hmacKey, KeyError, Keyring, privateKey, publicKey, type Algorithm } from "../../src/core/keyring.ts";
+import {
+  hmacKey,
+  KeyError,
+  Keyring,
+  privateKey,
+  publicKey,
+  type Algorithm,
+  type Key,
+} from "../../src/core/keyring.ts";
 import {
   bearerToken,
   TokenRefused,
   Tokens,
   TOKEN_MAX_CHARS,
   type AccessGrant,
+  type TokensOptions,
 } from "../../src/core/tokens.ts";
 
 const NOW_S = 1_800_000_000;
@@ -59,7 +68,10 @@ const GRANT: AccessGrant = {
 
 function setUp(keys = everyKey, cached?: number): { clock: MovedClock; tokens: Tokens } {
   const clock = new MovedClock();
-  return { clock, tokens: new Tokens(new Keyring(keys), clock, cached) };
+  return {
+    clock,
+    tokens: new Tokens(new Keyring(keys), clock, cached === undefined ? {} : { cachedTokens: cached }),
+  };
 }
 
 /** The reason of the refusal; fails where the token is taken, or where it is refused in any other way. */
@@ -552,5 +564,40 @@ describe("keyring", () => {
     expect(read).toThrow(KeyError);
     expect(read).toThrow(message);
     expect(read).not.toThrow(/hunter2|MII/);
+  });
+});
+
+describe("the issuer", () => {
+  const tokensOf = (options: TokensOptions) => new Tokens(new Keyring(everyKey), new MovedClock(), options);
+  const HERE = "https://api.example.com";
+
+  test("S10 is the server's address where it has one, or one it had before, and no other", () => {
+    const token = tokensOf({ issuer: HERE }).issue(GRANT);
+    expect(tokensOf({ issuer: HERE }).verify(token, "user").iss).toBe(HERE);
+    const moved = { issuer: "https://new.example.com", earlierIssuers: [HERE] };
+    expect(refusal(tokensOf(moved), token)).toBe("accepted");
+    expect(refusal(tokensOf({ issuer: "https://new.example.com" }), token)).toBe("bad_claims");
+    expect(refusal(tokensOf({}), token)).toBe("bad_claims");
+  });
+
+  test("a token from before the server had an address is good afterwards", () => {
+    expect(refusal(tokensOf({ issuer: HERE }), tokensOf({}).issue(GRANT))).toBe("accepted");
+  });
+});
+
+describe("keys that change while the program runs", () => {
+  test("a key that is not known is looked for, and what a lost key has verified is verified no more", () => {
+    const clock = new MovedClock();
+    let found: readonly Key[] | null = null;
+    const keyring = new Keyring([hs256], () => found);
+    const tokens = new Tokens(keyring, clock);
+    const token = setUp().tokens.issue({ ...GRANT, algorithm: "RS256" });
+    expect(refusal(tokens, token)).toBe("unknown_key");
+    found = [hs256, rs256];
+    expect(refusal(tokens, token)).toBe("accepted");
+    found = null;
+    expect(refusal(tokens, token)).toBe("accepted");
+    keyring.replace([hs256]);
+    expect(refusal(tokens, token)).toBe("unknown_key");
   });
 });

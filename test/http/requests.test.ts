@@ -222,7 +222,9 @@ forEachEngine("requests", (start, engine) => {
       expect(answer.headers.get("access-control-allow-origin")).toBe("https://app.example");
       expect(answer.headers.get("access-control-allow-credentials")).toBe("true");
       expect(answer.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
-      expect(answer.headers.get("access-control-expose-headers")).toBe("X-Request-ID, Retry-After");
+      expect(answer.headers.get("access-control-expose-headers")).toBe(
+        "X-Request-ID, Retry-After, ETag, Link, Location",
+      );
     });
   });
 

@@ -185,7 +185,7 @@ async function refusal(attempt: () => Promise<unknown>): Promise<string> {
   throw failure;
 }
 
-/** One line for each column, index and constraint. */
+/** One line for each column, index, constraint, trigger and function. */
 async function schema({ engine, reader }: Database): Promise<readonly string[]> {
   const sql =
     engine === "sqlite"
@@ -196,7 +196,10 @@ async function schema({ engine, reader }: Database): Promise<readonly string[]> 
            FROM information_schema.columns WHERE table_schema = 'public'
          UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
          UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
-           WHERE connamespace = 'public'::regnamespace ORDER BY 1`;
+           WHERE connamespace = 'public'::regnamespace
+         UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+           AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql') ORDER BY 1`;
   return (await reader.all(sql)).map((row) => text(row, "line"));
 }
 
@@ -207,9 +210,11 @@ async function empty(database: Database): Promise<void> {
     );
     return;
   }
-  const tables = await database.reader.all(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+  // A virtual table takes the tables that it keeps itself in along with it, and so goes first.
+  const made = await database.reader.all(
+    `SELECT upper(type) AS kind, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'
+     ORDER BY sql NOT LIKE 'CREATE VIRTUAL%'`,
   );
-  const drops = tables.map((row) => `DROP TABLE ${text(row, "name")};`).join("");
+  const drops = made.map((row) => `DROP ${text(row, "kind")} IF EXISTS ${text(row, "name")};`).join("");
   await database.writeAlone((connection) => connection.script(`${drops} SELECT 1`));
 }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { type Connection, type Database, UniqueViolation } from "../../src/storage/database.ts";
 import { openPostgres, type PostgresOptions } from "../../src/storage/postgres.ts";
 import { integer } from "../../src/storage/rows.ts";
+import { eventually } from "../support/eventually.ts";
 import { failureOf } from "../support/failure.ts";
 import { isRequired, sayOnce } from "../support/postgres.ts";
 import {
@@ -109,7 +110,7 @@ function suite(folder: string): void {
   test("S32 a frozen server is unavailable within the deadline, and back by itself", async () => {
     const db = database();
     await db.ping();
-    cluster.freeze();
+    cluster.freeze("everything");
     try {
       const attempts = Array.from({ length: 20 }, async (_, index) => {
         const startedAt = performance.now();
@@ -129,6 +130,28 @@ function suite(folder: string): void {
     expect(answers).toHaveLength(20);
     await db.write((connection) => increment(connection, 1));
   }, 20_000);
+
+  test("S32 after one connection fell silent, those beside it are not tried in turn", async () => {
+    const db = database();
+    await Promise.all(Array.from({ length: 4 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
+    cluster.freeze("connections");
+    try {
+      expect(await failureOf(db.ping())).toMatchObject(UNAVAILABLE);
+      await db.ping();
+    } finally {
+      cluster.thaw();
+    }
+  });
+
+  test("S32 a read whose connection breaks under it is asked again", async () => {
+    const db = database({ poolMax: 1, statementTimeoutMs: 2_000 });
+    const pid = await backend(db);
+    const read = db.reader.all("SELECT pg_sleep(0.2), 1 AS one");
+    await Bun.sleep(50);
+    await database().reader.all("SELECT pg_terminate_backend($1::int)", [pid]);
+    expect((await read)[0]?.["one"]).toBe(1);
+    expect(await backend(db)).not.toBe(pid);
+  });
 
   test("S32 a server that is down, or a host that accepts and says nothing, is unavailable at once or in time", async () => {
     const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
@@ -287,17 +310,4 @@ async function sessions(db: Database): Promise<number> {
     "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE backend_type = 'client backend'",
   );
   return row === null ? 0 : integer(row, "n");
-}
-
-/** Within two seconds, as an operator would see it. */
-async function eventually(attempt: () => Promise<void>): Promise<void> {
-  const giveUpAtMs = performance.now() + 2_000;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (performance.now() > giveUpAtMs) throw error;
-      await Bun.sleep(20);
-    }
-  }
 }

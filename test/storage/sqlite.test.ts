@@ -116,6 +116,21 @@ test("S34 with the disk full every write of the batch is unavailable, reads go o
   await full.close();
 });
 
+test("where COMMIT itself fails nobody is told that a write was kept", async () => {
+  await clear();
+  await database.write((connection) =>
+    connection.run("CREATE TABLE late (note_id BIGINT REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED)"),
+  );
+  const outcomes = await Promise.allSettled([
+    database.write(insert("beside")),
+    database.write((connection) => connection.run("INSERT INTO late VALUES (12345)")),
+  ]);
+  for (const outcome of outcomes)
+    expect(outcome).toMatchObject({ reason: { what: { kind: "unavailable" } } });
+  expect(await names()).toEqual([]);
+  await database.write((connection) => connection.run("DROP TABLE late"));
+});
+
 test("a table can be rebuilt without its rows' children going, but no child may be left without parent", async () => {
   await clear();
   await database.write(async (connection) => {
@@ -162,6 +177,37 @@ test("a folder that is missing is named", () => {
   expect(() => openSqlite({ path: join(folder, "missing", "app.db") })).toThrow(
     `the folder of the SQLite database does not exist: ${join(folder, "missing")}`,
   );
+});
+
+test("a write is seen by whoever learns of it, also where others read while it was open", async () => {
+  const path = join(folder, "snapshot.db");
+  const database = openSqlite({ path });
+  await database.write((connection) => connection.run("CREATE TABLE lines (n)"));
+  const count = async () => (await database.reader.first("SELECT COUNT(*) AS n FROM lines"))?.["n"];
+  for (let written = 1; written <= 3; written += 1) {
+    let meanwhile: Promise<unknown> = Promise.resolve();
+    await database.write(async (connection) => {
+      await connection.run("INSERT INTO lines VALUES (1)");
+      // A read of another request opens the turn's snapshot before the commit.
+      meanwhile = count();
+    });
+    expect(await count()).toBe(written);
+    expect(await meanwhile).toBe(written - 1);
+  }
+  await database.close();
+});
+
+test("what another process writes is seen a turn later", async () => {
+  const path = join(folder, "others.db");
+  const ours = openSqlite({ path });
+  const theirs = openSqlite({ path });
+  await ours.write((connection) => connection.run("CREATE TABLE lines (n)"));
+  const count = async () => (await ours.reader.first("SELECT COUNT(*) AS n FROM lines"))?.["n"];
+  expect(await count()).toBe(0);
+  await theirs.write((connection) => connection.run("INSERT INTO lines VALUES (1)"));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await count()).toBe(1);
+  await Promise.all([ours.close(), theirs.close()]);
 });
 
 test("a database in memory has readers of its own too", async () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./ports.ts";
 
 /** A PostgreSQL server of the test's own, to be stopped, frozen and restarted without harm to anybody else's. */
 export interface PostgresCluster {
@@ -9,8 +9,8 @@ export interface PostgresCluster {
   restart(): Promise<void>;
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Every process of the server stands still: connections stay open and nothing answers. */
-  freeze(): void;
+  /** Connections stay open and nothing answers; with `connections` alone, new ones do. */
+  freeze(what: "everything" | "connections"): void;
   thaw(): void;
   destroy(): Promise<void>;
 }
@@ -63,12 +63,16 @@ export async function startPostgresCluster(programs: string): Promise<PostgresCl
     start,
     stop: () => control("-m", "fast", "stop"),
     restart: () => control("-m", "fast", "-o", options.join(" "), "restart"),
-    freeze() {
-      frozen = processesOf(data);
-      for (const pid of frozen) process.kill(pid, "SIGSTOP");
+    freeze(what) {
+      const postmaster = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
+      // It starts the others, so their list is complete only once it stands still.
+      signal(postmaster, "SIGSTOP");
+      frozen = [...childrenOf(postmaster), postmaster];
+      for (const pid of frozen) signal(pid, "SIGSTOP");
+      if (what === "connections") signal(postmaster, "SIGCONT");
     },
     thaw() {
-      for (const pid of frozen) process.kill(pid, "SIGCONT");
+      for (const pid of frozen) signal(pid, "SIGCONT");
       frozen = [];
     },
     async destroy() {
@@ -80,10 +84,18 @@ export async function startPostgresCluster(programs: string): Promise<PostgresCl
   return cluster;
 }
 
-function processesOf(data: string): readonly number[] {
-  const postmaster = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
-  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, "utf8").trim();
-  return [postmaster, ...children.split(" ").map(Number)];
+function childrenOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return children === "" ? [] : children.split(" ").map(Number);
+}
+
+/** A server process whose client has just left may end at any moment. */
+function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 async function asPostgres(command: readonly string[]): Promise<void> {
@@ -95,18 +107,6 @@ async function finished(command: readonly string[]): Promise<void> {
   const child = Bun.spawn([...command], { cwd: "/", stdin: "ignore", stdout: "ignore", stderr: "ignore" });
   const code = await child.exited;
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = address !== null && typeof address === "object" ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function pathFolders(): readonly string[] {

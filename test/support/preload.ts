@@ -1,1 +1,4 @@
-export {};
+import { afterAll } from "bun:test";
+import { removeSharedKeys } from "./keys.ts";
+
+afterAll(removeSharedKeys);

@@ -8,6 +8,7 @@ import { createLog } from "../../src/log.ts";
 import { assemble } from "../../src/program.ts";
 import type { Program } from "../../src/program.ts";
 import { TestClient } from "./client.ts";
+import { sharedKeys } from "./keys.ts";
 import { hasPostgres, temporaryPostgres } from "./postgres.ts";
 
 export const TEST_SECRET = "a-secret-for-tests-alone-Zk3v9Qm-7Yt1RwXc5Hs8";
@@ -37,6 +38,9 @@ export class MovableClock implements Clock {
   }
 }
 
+/** Made by the first upload of a program that has no folder of its own. */
+const UPLOADS = join(tmpdir(), `latchkey-test-uploads-${process.pid}`);
+
 const isPostgresThere = await hasPostgres();
 
 /** Declares a suite once for each engine, each on a migrated database of its own that is gone afterwards. */
@@ -53,7 +57,7 @@ export function forEachEngine(
 }
 
 /** Bun runs `afterAll` in the order of declaration: programs close before their database goes. */
-class Running {
+export class Running {
   readonly #programs: Program[] = [];
 
   constructor() {
@@ -73,11 +77,18 @@ function temporarySqlite(): string {
   return `sqlite:///${join(folder, "test.db")}`;
 }
 
-function starter(databaseUrl: string, running: Running = new Running()): Start {
+/** Starts instances on a database that the suite brings along. */
+export function starter(databaseUrl: string, running: Running = new Running()): Start {
   let clients = 0;
   return async (settings = {}) => {
     const loaded = loadConfig({
-      environment: { ENVIRONMENT: "test", DATABASE_URL: databaseUrl, ...settings },
+      environment: {
+        ENVIRONMENT: "test",
+        DATABASE_URL: databaseUrl,
+        KEYS_DIR: settings["KEYS_DIR"] ?? sharedKeys(),
+        UPLOAD_DIR: UPLOADS,
+        ...settings,
+      },
       dotEnv: undefined,
       readFile: (path) => {
         throw new Error(`no file ${path}`);

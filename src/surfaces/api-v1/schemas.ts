@@ -1,6 +1,6 @@
 import { DESCRIPTION_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from "../../core/todos.ts";
 import type { PasswordRule } from "../../core/passwords.ts";
-import { email, newPassword, nullable, password, t, text } from "../../http/schema.ts";
+import { email, newPassword, nullable, password, t, text, username } from "../../http/schema.ts";
 
 const id = (example = 1) => t.Integer({ minimum: 1, example });
 const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00.000Z" });
@@ -18,6 +18,37 @@ export const RegisteredUser = t.Object(
   { id: id(), email: t.String({ format: "email" }) },
   { $id: "RegisteredUser" },
 );
+export const AuthRegistration = (rule: PasswordRule) =>
+  t.Object(
+    { email: email(), username: username(), password: newPassword(rule) },
+    { $id: "AuthRegistration" },
+  );
+
+const loginName = () => text({ description: "The username, or the e-mail address", example: "username" });
+
+export const NameLogin = t.Object({ username: loginName(), password: password() }, { $id: "NameLogin" });
+
+export const RefreshGrant = t.Object({ refresh_token: text() }, { $id: "RefreshGrant" });
+
+/** Both grants in one, for the documentation: which fields are needed depends on `grant_type`. */
+export const TokenForm = t.Object(
+  {
+    grant_type: t.Optional(t.Union([t.Literal("password"), t.Literal("refresh_token")])),
+    username: t.Optional(loginName()),
+    password: t.Optional(password()),
+    refresh_token: t.Optional(text()),
+  },
+  { $id: "TokenForm" },
+);
+
+export const RevocationForm = t.Object({ token: text() }, { $id: "RevocationForm" });
+
+/** A current password that is missing is a wrong one, not a mistake in the form. */
+export const PasswordChange = (rule: PasswordRule) =>
+  t.Object(
+    { current_password: t.Optional(nullable(password())), new_password: newPassword(rule) },
+    { $id: "PasswordChange" },
+  );
 
 export const AccessToken = t.Object(
   {
@@ -31,6 +62,31 @@ export const Message = t.Object(
   { message: t.String({ example: "Successfully logged out" }) },
   { $id: "Message" },
 );
+export const Tokens = t.Object(
+  {
+    access_token: t.String(),
+    refresh_token: t.String(),
+    token_type: t.Literal("bearer"),
+    expires_in: t.Integer({ description: "How long the access token lives, in seconds", example: 1_800 }),
+  },
+  { $id: "Tokens" },
+);
+
+export const SessionView = t.Object(
+  {
+    id: id(),
+    kind: t.Union([t.Literal("cookie"), t.Literal("rotating")]),
+    created_at: time(),
+    last_used_at: time(),
+    client_address: nullable(t.String({ description: "Where it was opened from" })),
+    user_agent: nullable(t.String({ description: "What it was opened with" })),
+    current: t.Boolean({ description: "Whether this request comes from it" }),
+  },
+  { $id: "Session" },
+);
+
+/** Some OAuth2 clients read every answer as JSON, also one that RFC 7009 leaves empty. */
+export const Nothing = t.Object({}, { $id: "Nothing" });
 
 export const AccountView = t.Object(
   {

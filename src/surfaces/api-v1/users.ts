@@ -4,7 +4,7 @@ import { Fault } from "../../core/fault.ts";
 import { ALPHANUMERIC_8_TO_30 } from "../../core/passwords.ts";
 import { clearCookie, setCookie } from "../../http/cookies.ts";
 import type { CookiePolicy } from "../../http/cookies.ts";
-import { ok } from "../../http/reply.ts";
+import { noContent, ok } from "../../http/reply.ts";
 import { caller, cookie, id, json, limited, ownOrigin, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
 import {
@@ -12,6 +12,7 @@ import {
   AccountView,
   EmailLogin,
   Message,
+  PasswordChange,
   RegisteredUser,
   UserRegistration,
 } from "./schemas.ts";
@@ -65,9 +66,9 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       takes: { limit: limited("refresh"), own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
       returns: { 200: AccessToken },
       fails: (["missing", "invalid", "expired"] as const).map((why) => ({ kind: "refresh_failed", why })),
-      run: async ({ refreshToken }) => {
+      run: async ({ refreshToken }, { actor }) => {
         if (refreshToken === null) throw Fault.of({ kind: "refresh_failed", why: "missing" });
-        const { account, session } = await sessions.refreshCookie(refreshToken);
+        const { account, session } = await sessions.refreshCookie(refreshToken, actor);
         return ok({ access_token: accessTokens.issue("cookie", account, session.id), token_type: "bearer" });
       },
     }),
@@ -93,6 +94,24 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       takes: { caller: caller("user", "account:read") },
       returns: { 200: AccountView },
       run: ({ caller }) => ok(accountView(caller.account)),
+    }),
+
+    route("POST", "/users/me/password", {
+      summary: "Change one's password",
+      description:
+        "Ends all sessions, this one too, and all access tokens; personal access tokens stay good.",
+      operation: "changeOwnPassword",
+      takes: {
+        caller: caller("user", "account:write"),
+        body: json(PasswordChange(passwordRule(ALPHANUMERIC_8_TO_30))),
+      },
+      returns: { 204: null },
+      fails: ["wrong_current_password", "locked", "overloaded"],
+      run: async ({ caller, body }, { actor }) => {
+        const entitlement = { current: body.current_password ?? undefined };
+        await accounts.update(caller.account, {}, { password: body.new_password, entitlement }, actor);
+        return noContent();
+      },
     }),
 
     route("GET", "/users/:user_id", {

@@ -1,5 +1,5 @@
 import { numberField, textField } from "../../support/client.ts";
-import type { TestClient } from "../../support/client.ts";
+import type { Answer, TestClient } from "../../support/client.ts";
 import type { TestProgram } from "../../support/program.ts";
 
 export const PASSWORD = "password123";
@@ -37,4 +37,44 @@ export async function signUp(
     "access_token",
   );
   return { client, email, id, token };
+}
+
+export interface Holder {
+  readonly client: TestClient;
+  readonly email: string;
+  readonly username: string;
+  readonly id: number;
+  readonly tokens: TokenPair;
+}
+
+export interface TokenPair {
+  readonly access: string;
+  readonly refresh: string;
+}
+
+/** Registers and logs in, as a client of seed 002 does. */
+export async function signUpByName(program: TestProgram): Promise<Holder> {
+  const client = program.client();
+  const email = newEmail();
+  const username = email.replace("@example.com", "");
+  const registered = await client.post("/api/v1/auth/register", { email, username, password: PASSWORD });
+  return {
+    client,
+    email,
+    username,
+    id: numberField(registered, "id"),
+    tokens: await tokensOf(client, username),
+  };
+}
+
+export async function tokensOf(
+  client: TestClient,
+  username: string,
+  password = PASSWORD,
+): Promise<TokenPair> {
+  return tokenPair(await client.send("POST", "/api/v1/auth/token", { form: { username, password } }));
+}
+
+export function tokenPair(answer: Answer): TokenPair {
+  return { access: textField(answer, "access_token"), refresh: textField(answer, "refresh_token") };
 }

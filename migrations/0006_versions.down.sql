@@ -1,0 +1,3 @@
+ALTER TABLE todos DROP COLUMN version;
+ALTER TABLE admins DROP COLUMN version;
+ALTER TABLE users DROP COLUMN version;

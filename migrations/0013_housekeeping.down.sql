@@ -1,0 +1,2 @@
+DROP INDEX refresh_tokens_unused;
+DROP INDEX sessions_ended;

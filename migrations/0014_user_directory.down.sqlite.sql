@@ -1,0 +1,12 @@
+DROP TRIGGER user_counts_delete;
+DROP TRIGGER user_counts_update;
+DROP TRIGGER user_counts_insert;
+DROP TABLE user_counts;
+DROP TRIGGER users_search_delete;
+DROP TRIGGER users_search_after_update;
+DROP TRIGGER users_search_before_update;
+DROP TRIGGER users_search_insert;
+DROP TABLE users_search;
+DROP VIEW users_searched;
+ALTER TABLE admins DROP COLUMN name_key;
+ALTER TABLE users DROP COLUMN name_key;

@@ -1,0 +1,69 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Account, Accounts, Registration } from "./accounts.ts";
+import { logged } from "./actor.ts";
+import type { Actor } from "./actor.ts";
+import type { Clock } from "./clock.ts";
+import { Fault } from "./fault.ts";
+import type { Log } from "./log.ts";
+import type { Store, Writes } from "./store.ts";
+
+/**
+ * How the first administrator comes about: nobody has a default password, and whoever knows the setup token may
+ * register one administrator, as long as there has never been any.
+ */
+export class AdminSetup {
+  readonly #accounts: Accounts;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #token: string;
+  /** Whether the operator knows the token; else it is ours to tell. */
+  readonly #isGiven: boolean;
+
+  constructor(parts: { accounts: Accounts; store: Store; clock: Clock; log: Log; token: string | null }) {
+    this.#accounts = parts.accounts;
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#isGiven = parts.token !== null;
+    this.#token = parts.token ?? randomBytes(24).toString("base64url");
+  }
+
+  /** Tells the operator the token, where it is of any use and they did not choose it themselves. */
+  async announce(): Promise<void> {
+    if (this.#isGiven || (await this.#isDone())) return;
+    this.#log.warning("admin.setup_token", { header: "X-Setup-Token", token: this.#token });
+  }
+
+  /** Fails with `forbidden` for a wrong token, and for the right one once there is an administrator. */
+  async admit(token: string, by: Actor): Promise<void> {
+    if (isSame(token, this.#token) && !(await this.#isDone())) return;
+    this.#log.warning("admin.setup_refused", logged(by));
+    throw forbidden();
+  }
+
+  /** For a token that was admitted. Fails with `forbidden` where another was faster, and as any registration. */
+  register(registration: Registration, by: Actor): Promise<Account> {
+    return this.#accounts.register("admin", registration, by, (tx) => this.#requireFirst(tx));
+  }
+
+  #isDone(): Promise<boolean> {
+    return this.#store.read.accounts("admin").any();
+  }
+
+  /** Two at one moment would both see that there is none: the lock makes one of them wait for the other. */
+  async #requireFirst(tx: Writes): Promise<void> {
+    await tx.loginAttempts.lock("admin", "setup", this.#clock.nowMs());
+    if (await tx.accounts("admin").any()) throw forbidden();
+  }
+}
+
+function forbidden(): Fault {
+  return Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
+}
+
+/** In a time that tells nothing about how much of it is right: hashes have one length, and cannot be steered. */
+function isSame(given: string, expected: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}

@@ -1,0 +1,112 @@
+import type { Audit } from "./audit.ts";
+import type { Clock } from "./clock.ts";
+import { DAY_MS } from "./clock.ts";
+import { ABANDONED_AFTER_MS, FORGOTTEN_AFTER_MS } from "./lockout.ts";
+import type { Log } from "./log.ts";
+import type { Store, Writes } from "./store.ts";
+
+export interface HousekeepingPolicy {
+  /** Null keeps the trail for ever. */
+  readonly auditRetentionDays: number | null;
+  /** The longest life of an access token: it ends with its session, so an expired session is kept as long. */
+  readonly accessTokenMs: number;
+  readonly lockMs: number;
+}
+
+export const HOUSEKEEPING_TASKS = ["personal_tokens", "sessions", "login_attempts", "audit"] as const;
+export type HousekeepingTask = (typeof HOUSEKEEPING_TASKS)[number];
+
+/** How many rows each task removed; null for one that failed, which the log explains. */
+export type HousekeepingReport = Readonly<Record<HousekeepingTask, number | null>>;
+
+/** One write removes so many rows, so that requests never wait for long. */
+const ROWS_PER_WRITE = 200;
+
+/** What a session leaves is kept a day longer than it must be: "expired" tells a client more than "invalid". */
+const KEPT_AFTERWARDS_MS = DAY_MS;
+
+/**
+ * Removes what has no more meaning. Several instances may do it at the same time, and any may be killed in it: each
+ * write removes what is still there, and leaves nothing half done.
+ */
+export class Housekeeping {
+  readonly #store: Store;
+  readonly #audit: Audit;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #policy: HousekeepingPolicy;
+
+  constructor(parts: { store: Store; audit: Audit; clock: Clock; log: Log; policy: HousekeepingPolicy }) {
+    this.#store = parts.store;
+    this.#audit = parts.audit;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#policy = parts.policy;
+  }
+
+  /** Runs every task, whatever becomes of the others. */
+  async run(): Promise<HousekeepingReport> {
+    const report = {
+      personal_tokens: await this.#attempt("personal_tokens", () => this.#removePersonalTokens()),
+      sessions: await this.#attempt("sessions", () => this.#removeSessions()),
+      login_attempts: await this.#attempt("login_attempts", () => this.#removeLoginAttempts()),
+      audit: await this.#attempt("audit", () => this.#pruneAudit()),
+    };
+    this.#log.info("housekeeping.done", report);
+    return report;
+  }
+
+  /** A log that is kept elsewhere can later show that the trail's end was not cut off. */
+  async noteTrail(): Promise<void> {
+    const { seq, hash } = await this.#store.read.audit.head();
+    this.#log.info("audit.head", { seq, hash: Buffer.from(hash).toString("hex") });
+  }
+
+  async #attempt(task: HousekeepingTask, remove: () => Promise<number>): Promise<number | null> {
+    try {
+      return await remove();
+    } catch (error) {
+      this.#log.error("housekeeping.failed", { task }, error);
+      return null;
+    }
+  }
+
+  #removePersonalTokens(): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    return this.#removeAll((tx) => tx.personalTokens.deleteExpired(nowMs, ROWS_PER_WRITE));
+  }
+
+  /**
+   * A session that was ended, and one whose last token can refresh no more. As long as one can, all used tokens of
+   * its family stay, however old: one that comes again shows a theft.
+   */
+  async #removeSessions(): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    const endedBeforeMs = nowMs - KEPT_AFTERWARDS_MS;
+    const expiredBeforeMs = nowMs - this.#policy.accessTokenMs - KEPT_AFTERWARDS_MS;
+    const ended = await this.#removeAll((tx) => tx.sessions.deleteEnded(endedBeforeMs, ROWS_PER_WRITE));
+    const expired = await this.#removeAll((tx) => tx.sessions.deleteExpired(expiredBeforeMs, ROWS_PER_WRITE));
+    return ended + expired;
+  }
+
+  /** Only what says nothing any more, also where a lock is read from it that was never written down. */
+  #removeLoginAttempts(): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    const untouchedSinceMs = nowMs - FORGOTTEN_AFTER_MS - ABANDONED_AFTER_MS - this.#policy.lockMs;
+    return this.#removeAll((tx) => tx.loginAttempts.deleteForgotten(untouchedSinceMs, nowMs, ROWS_PER_WRITE));
+  }
+
+  async #pruneAudit(): Promise<number> {
+    const { auditRetentionDays } = this.#policy;
+    return auditRetentionDays === null ? 0 : this.#audit.prune(auditRetentionDays);
+  }
+
+  async #removeAll(removeSome: (tx: Writes) => Promise<number>): Promise<number> {
+    let removed = 0;
+    for (;;) {
+      const count = await this.#store.write(removeSome);
+      removed += count;
+      if (count < ROWS_PER_WRITE) return removed;
+    }
+  }
+}

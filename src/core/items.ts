@@ -1,0 +1,115 @@
+import type { Caller } from "./caller.ts";
+import type { Clock } from "./clock.ts";
+import { Fault } from "./fault.ts";
+import { requireOwned } from "./owned.ts";
+import type { Listing, Page, PageRequest, Pages, Slice } from "./pages.ts";
+import type { Store } from "./store.ts";
+
+export interface Item {
+  readonly id: number;
+  readonly accountId: number;
+  readonly name: string;
+  readonly description: string | null;
+  readonly createdAtMs: number;
+  /** Null until the first change. */
+  readonly updatedAtMs: number | null;
+}
+
+export const NAME_MAX_CHARACTERS = 255;
+export const DESCRIPTION_MAX_CHARACTERS = 1_000;
+
+/** What items can be sorted by. */
+export type ItemKey = "created_at";
+
+/** What items need from storage. */
+export interface ItemReads {
+  byId(id: number): Promise<Item | null>;
+  slice(accountId: number, slice: Slice<ItemKey>): Promise<readonly Item[]>;
+  countOf(accountId: number): Promise<number>;
+}
+
+export interface ItemWrites extends ItemReads {
+  insert(item: NewItem): Promise<Item>;
+  /** Null where there is none. */
+  update(id: number, change: ItemChange, nowMs: number): Promise<Item | null>;
+  /** Answers whether there was one. */
+  delete(id: number): Promise<boolean>;
+}
+
+export interface NewItem {
+  readonly accountId: number;
+  readonly name: string;
+  readonly description: string | null;
+  readonly createdAtMs: number;
+}
+
+/** What is absent stays as it is. */
+export interface ItemChange {
+  readonly name?: string;
+  readonly description?: string | null;
+}
+
+export interface ItemInput {
+  readonly name: string;
+  readonly description?: string | null;
+}
+
+/** Items belong to the account that made them; an administrator by role may do everything with all. */
+export class Items {
+  readonly #store: Store;
+  readonly #pages: Pages;
+  readonly #clock: Clock;
+
+  constructor(parts: { store: Store; pages: Pages; clock: Clock }) {
+    this.#store = parts.store;
+    this.#pages = parts.pages;
+    this.#clock = parts.clock;
+  }
+
+  create(caller: Caller, { name, description = null }: ItemInput): Promise<Item> {
+    return this.#store.write((tx) =>
+      tx.items.insert({
+        accountId: caller.account.id,
+        name: name.trim(),
+        description,
+        createdAtMs: this.#clock.nowMs(),
+      }),
+    );
+  }
+
+  /** One's own, newest first. Fails with `invalid` for a cursor of another list. */
+  list({ account }: Caller, request: PageRequest): Promise<Page<Item>> {
+    const { items } = this.#store.read;
+    const own: Listing<Item, ItemKey> = {
+      scope: ["items", account.id],
+      order: { key: "created_at", descending: true },
+      rows: (slice) => items.slice(account.id, slice),
+      count: () => items.countOf(account.id),
+      position: ({ createdAtMs, id }) => ({ value: createdAtMs, id }),
+    };
+    return this.#pages.read(own, request);
+  }
+
+  async get(caller: Caller, id: number): Promise<Item> {
+    return requireOwned(caller, "item", id, await this.#store.read.items.byId(id));
+  }
+
+  update(caller: Caller, id: number, change: ItemChange): Promise<Item> {
+    return this.#store.write(async (tx) => {
+      requireOwned(caller, "item", id, await tx.items.byId(id));
+      const trimmed = change.name === undefined ? change : { ...change, name: change.name.trim() };
+      return (await tx.items.update(id, trimmed, this.#clock.nowMs())) ?? missing(id);
+    });
+  }
+
+  delete(caller: Caller, id: number): Promise<void> {
+    return this.#store.write(async (tx) => {
+      requireOwned(caller, "item", id, await tx.items.byId(id));
+      if (!(await tx.items.delete(id))) missing(id);
+    });
+  }
+}
+
+function missing(id: number): never {
+  throw Fault.of({ kind: "not_found", noun: "item", id });
+}

@@ -1,0 +1,60 @@
+/**
+ * Conditional requests (RFC 9110, section 13): an `ETag` names the state of one resource, so that a client can
+ * change what it saw and nothing newer, and need not fetch again what it has.
+ */
+import type { ExpectedVersion } from "../core/versions.ts";
+import type { Exchange } from "./exchange.ts";
+import { ok } from "./reply.ts";
+import type { Reply } from "./reply.ts";
+import type { Part } from "./route.ts";
+
+interface Versioned {
+  readonly id: number;
+  readonly version: number;
+}
+
+/** A strong one: each change of the resource makes another. */
+export function etag({ id, version }: Versioned): string {
+  return `"${id}.${version}"`;
+}
+
+const TAG = /(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/g;
+
+/**
+ * Which versions of the resource the request may change, by its `If-Match`; any, where it has none. A tag that was
+ * weakened on the way, or is of another resource, allows nothing.
+ */
+export function ifMatch(idParameter: string): Part<ExpectedVersion> {
+  return {
+    kind: "input",
+    documents: {
+      fails: ["precondition_failed"],
+      header: {
+        name: "If-Match",
+        description: "The `ETag` of what is to be changed; 412 where it has changed since",
+      },
+    },
+    read(exchange) {
+      const given = exchange.header("if-match");
+      if (given === null || given.trim() === "*") return "any";
+      const id = exchange.params[idParameter];
+      return tagsOf(given).flatMap(({ isWeak, opaque }) => {
+        const [, taggedId, version] = /^([0-9]+)\.([0-9]+)$/.exec(opaque) ?? [];
+        return isWeak || taggedId !== id || version === undefined ? [] : [Number(version)];
+      });
+    },
+  };
+}
+
+/** The resource with its tag, or 304 to a client that names this very tag in `If-None-Match`. */
+export function unlessKnown(exchange: Exchange, resource: Versioned, body: unknown): Reply {
+  const tag = etag(resource);
+  const given = exchange.header("if-none-match");
+  const isKnown =
+    given !== null && (given.trim() === "*" || tagsOf(given).some(({ opaque }) => `"${opaque}"` === tag));
+  return isKnown ? { status: 304, headers: { etag: tag } } : ok(body, { etag: tag });
+}
+
+function tagsOf(list: string): readonly { readonly isWeak: boolean; readonly opaque: string }[] {
+  return [...list.matchAll(TAG)].map(([, weak, opaque = ""]) => ({ isWeak: weak !== undefined, opaque }));
+}

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "bun:test";
+import { commands, run } from "../../src/cli/cli.ts";
+import { nearest } from "../../src/cli/nearest.ts";
+import { VERSION } from "../../src/version.ts";
+
+async function latchkey(...args: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const terminal = {
+    out: (line: string) => out.push(line),
+    err: (line: string) => err.push(line),
+    isInteractive: false,
+  };
+  const exitCode = await run(args, terminal);
+  return { exitCode, out: out.join("\n"), err: err.join("\n") };
+}
+
+describe("the command line", () => {
+  for (const args of [[], ["--help"], ["-h"], ["help"]]) {
+    test(`latchkey ${args.join(" ")} lists every command`, async () => {
+      const { exitCode, out } = await latchkey(...args);
+      expect(exitCode).toBe(0);
+      for (const { name, summary } of commands)
+        expect(out).toMatch(new RegExp(`  ${name} .*${RegExp.escape(summary)}`));
+    });
+  }
+
+  for (const { name } of commands) {
+    test(`latchkey ${name} --help explains it, with examples`, async () => {
+      const { exitCode, out } = await latchkey(name, "--help");
+      expect(exitCode).toBe(0);
+      expect(out).toContain(`usage: latchkey ${name}`);
+      expect(out).toContain("examples:");
+      expect((await latchkey("help", name)).out).toBe(out);
+    });
+  }
+
+  test("latchkey version prints it", async () => {
+    for (const word of ["version", "--version", "-v", "-V"]) {
+      expect(await latchkey(word)).toMatchObject({
+        exitCode: 0,
+        out: expect.stringContaining(`latchkey ${VERSION}`),
+      });
+    }
+  });
+
+  test("an unknown word suggests the nearest", async () => {
+    expect(await latchkey("srve")).toMatchObject({
+      exitCode: 64,
+      err: expect.stringContaining('Did you mean "serve"?'),
+    });
+    expect(await latchkey("help", "migrat")).toMatchObject({
+      exitCode: 64,
+      err: expect.stringContaining('"migrate"'),
+    });
+    const strange = await latchkey("xyzzyplugh");
+    expect(strange.exitCode).toBe(64);
+    expect(strange.err).not.toContain("Did you mean");
+  });
+
+  test("what a command does not take is refused with its usage", async () => {
+    for (const args of [
+      ["serve", "now"],
+      ["serve", "--fast"],
+      ["migrate"],
+      ["migrate", "sideways"],
+      ["migrate", "up", "3"],
+      ["version", "2"],
+    ]) {
+      const { exitCode, err } = await latchkey(...args);
+      expect(exitCode).toBe(64);
+      expect(err).not.toContain("    at ");
+    }
+  });
+});
+
+test("the nearest word is found where there is one", () => {
+  const words = ["serve", "migrate", "config", "version", "help"];
+  for (const [word, expected] of [
+    ["SERVE", "serve"],
+    ["sever", "serve"],
+    ["migrtae", "migrate"],
+    ["conf", "config"],
+    ["halp", "help"],
+    ["x", null],
+    ["", null],
+  ] as const) {
+    expect(nearest(word, words)).toBe(expected);
+  }
+});

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { generateKeyPairSync } from "node:crypto";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { publicKey } from "../src/core/keyring.ts";
+import { KeyFolder, KeysRefused } from "../src/key-files.ts";
+
+let path = "";
+let folder = new KeyFolder("");
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), "latchkey-keys-"));
+  folder = new KeyFolder(path);
+});
+afterEach(() => rmSync(path, { recursive: true }));
+
+const at = (file: string) => join(path, file);
+const modeOf = (file: string) => statSync(at(file)).mode & 0o777;
+const uses = () => folder.read().map(({ file, use }) => `${file} ${use}`);
+
+/** ES256 throughout, since making an RSA pair takes a hundred times as long. */
+function otherPair() {
+  return generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
+}
+
+function refusal(): string {
+  try {
+    folder.read();
+  } catch (error) {
+    if (error instanceof KeysRefused) return error.message;
+    throw error;
+  }
+  return "accepted";
+}
+
+describe("making the pair", () => {
+  test.each(["RS256", "ES256", "EdDSA"] as const)(
+    "a pair for %s, the private half for its owner alone",
+    (alg) => {
+      folder.makeMissing(alg);
+      expect(readdirSync(path).toSorted()).toEqual(["private_key.pem", "public_key.pem"]);
+      expect(modeOf("private_key.pem")).toBe(0o600);
+      const [file] = folder.read();
+      expect(file).toMatchObject({ file: "private_key.pem", use: "signs", isReadableByAll: false });
+      expect(file?.key.algorithm).toBe(alg);
+    },
+  );
+
+  test("a pair that is there is left alone, and a missing public half is written", () => {
+    folder.makeMissing("ES256");
+    const before = readFileSync(at("private_key.pem"), "utf8");
+    const half = readFileSync(at("public_key.pem"), "utf8");
+    rmSync(at("public_key.pem"));
+    folder.makeMissing("RS256");
+    expect(readFileSync(at("private_key.pem"), "utf8")).toBe(before);
+    expect(readFileSync(at("public_key.pem"), "utf8")).toBe(half);
+  });
+
+  test("a public key alone is not overwritten by another pair's", () => {
+    writeFileSync(at("public_key.pem"), otherPair().publicKey);
+    expect(() => folder.makeMissing("ES256")).toThrow("there is no private_key.pem");
+    expect(existsSync(at("private_key.pem"))).toBe(false);
+  });
+
+  test("processes that start at once agree on one pair", async () => {
+    const go = at("go");
+    const source = JSON.stringify(join(import.meta.dir, "../src/key-files.ts"));
+    const program = `import { existsSync } from "node:fs";
+      import { KeyFolder } from ${source};
+      const folder = new KeyFolder(${JSON.stringify(path)});
+      console.log("ready");
+      while (!existsSync(${JSON.stringify(go)}));
+      folder.makeMissing("ES256");
+      console.log(folder.read()[0].key.kid);`;
+    const processes = Array.from({ length: 4 }, () => Bun.spawn([process.execPath, "-e", program]));
+    const readers = processes.map(({ stdout }) => stdout.getReader());
+    for (const reader of readers)
+      expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("ready\n");
+    writeFileSync(go, "");
+    const said = await Promise.all(
+      readers.map(async (reader) => Buffer.from((await reader.read()).value ?? []).toString()),
+    );
+    expect(new Set(said)).toEqual(new Set([`${folder.read()[0]?.key.kid}\n`]));
+    await Promise.all(processes.map(({ exited }) => exited));
+    expect(readdirSync(path).toSorted()).toEqual(["go", "private_key.pem", "public_key.pem"]);
+  });
+});
+
+describe("reading the folder", () => {
+  test("other public keys verify, the next key is known before it signs, other files are nobody's business", () => {
+    folder.makeMissing("ES256");
+    writeFileSync(at("older.pem"), otherPair().publicKey);
+    writeFileSync(at("next_private_key.pem"), otherPair().privateKey, { mode: 0o600 });
+    writeFileSync(at("README"), "not a key");
+    expect(uses()).toEqual(["private_key.pem signs", "next_private_key.pem next", "older.pem verifies"]);
+    expect(folder.read().map(({ key }) => key.sign !== undefined)).toEqual([true, false, false]);
+  });
+
+  test("without a key to sign with there is one line, which says what to do", () => {
+    expect(refusal()).toBe(
+      `there is no private_key.pem in ${path} (KEYS_DIR): make the keys with \`latchkey keys generate\``,
+    );
+    rmSync(path, { recursive: true });
+    expect(refusal()).toContain("latchkey keys generate");
+    folder.makeMissing("ES256");
+    expect(refusal()).toBe("accepted");
+  });
+
+  test("two halves of different pairs are refused", () => {
+    folder.makeMissing("ES256");
+    writeFileSync(at("public_key.pem"), otherPair().publicKey);
+    expect(refusal()).toContain("public_key.pem is not the public half of private_key.pem");
+  });
+
+  test("a rotation that was cut off leaves a folder that can be used", () => {
+    folder.makeMissing("ES256");
+    copyFileSync(at("public_key.pem"), at("retired.pem"));
+    writeFileSync(at("private_key.pem"), otherPair().privateKey);
+    expect(uses()).toEqual(["private_key.pem signs", "public_key.pem verifies"]);
+  });
+
+  test("a private key under any other name, a certificate, a damaged or a weak key: each is named", () => {
+    folder.makeMissing("ES256");
+    const weak = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey;
+    const mistakes = {
+      [otherPair().privateKey]: "expected a PEM of PUBLIC KEY",
+      "-----BEGIN CERTIFICATE-----": "this is CERTIFICATE",
+      "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----": "damaged",
+      [weak.export({ type: "spki", format: "pem" }).toString()]: "2048 to 8192 bits",
+      "": "not a PEM file",
+    };
+    for (const [pem, words] of Object.entries(mistakes)) {
+      writeFileSync(at("other.pem"), pem);
+      expect(refusal()).toStartWith(at("other.pem"));
+      expect(refusal()).toContain(words);
+      expect(refusal()).not.toContain("\n");
+    }
+  });
+
+  test("what cannot be read is told with the system's word for it", () => {
+    folder.makeMissing("ES256");
+    renameSync(at("private_key.pem"), at("kept"));
+    symlinkSync(at("private_key.pem"), at("private_key.pem"));
+    expect(refusal()).toBe(`cannot read ${at("private_key.pem")} (ELOOP): see KEYS_DIR`);
+  });
+
+  test("a private key that everybody may read is noticed", () => {
+    folder.makeMissing("ES256");
+    chmodSync(at("private_key.pem"), 0o644);
+    expect(folder.read()[0]?.isReadableByAll).toBe(true);
+  });
+
+  test("the stamp changes with the files", () => {
+    folder.makeMissing("ES256");
+    const before = folder.stamp();
+    expect(folder.stamp()).toBe(before);
+    writeFileSync(at("older.pem"), otherPair().publicKey);
+    expect(folder.stamp()).not.toBe(before);
+    rmSync(at("older.pem"));
+    expect(folder.stamp()).toBe(before);
+  });
+});
+
+describe("rotation", () => {
+  beforeEach(() => folder.makeMissing("ES256"));
+  const kids = () => new Map(folder.read().map(({ key, use }) => [use, key.kid]));
+
+  test("the old key verifies from then on, the new one signs, and the pair is a pair", () => {
+    const [old] = folder.read();
+    folder.rotate(null);
+    expect(uses()).toEqual(["private_key.pem signs", `retired-${old?.key.kid.slice(0, 16)}.pem verifies`]);
+    expect(kids().get("verifies")).toBe(old?.key.kid);
+    expect(kids().get("signs")).not.toBe(old?.key.kid);
+    expect(modeOf("private_key.pem")).toBe(0o600);
+    const half = publicKey(readFileSync(at("public_key.pem"), "utf8"));
+    expect(half.kid).toBe(kids().get("signs") ?? "");
+    expect(readdirSync(path).filter((file) => !file.endsWith(".pem"))).toEqual([]);
+  });
+
+  test("the announced key is the one that is rotated to", () => {
+    folder.announce("EdDSA");
+    const announced = kids().get("next");
+    expect(() => folder.announce("EdDSA")).toThrow("there already");
+    expect(() => folder.rotate("ES256")).toThrow("is a key for EdDSA, not ES256");
+    folder.rotate(null);
+    expect(kids().get("signs")).toBe(announced ?? "");
+    expect(kids().has("next")).toBe(false);
+  });
+
+  test("wherever a rotation is cut off, some key signs and the old one verifies; the next rotation mends it", () => {
+    const [old] = folder.read();
+    folder.rotate(null);
+    // As it stands after each step but the last: the old half is kept; the private key is replaced.
+    writeFileSync(at("public_key.pem"), readFileSync(at(`retired-${old?.key.kid.slice(0, 16)}.pem`)));
+    expect(folder.read().map(({ key }) => key.kid)).toContain(old?.key.kid ?? "");
+    expect(kids().get("signs")).not.toBe(old?.key.kid);
+    folder.rotate(null);
+    expect(folder.read()).toHaveLength(3);
+    expect(publicKey(readFileSync(at("public_key.pem"), "utf8")).kid).toBe(kids().get("signs") ?? "");
+  });
+
+  test("a retired key is gone, the half that a cut-off rotation left behind too; the one that signs stays", () => {
+    const [old] = folder.read();
+    const oldKid = old?.key.kid ?? "";
+    folder.rotate(null);
+    writeFileSync(at("public_key.pem"), readFileSync(at(`retired-${oldKid.slice(0, 16)}.pem`)));
+    expect(() => folder.retire(kids().get("signs") ?? "")).toThrow("signs new tokens");
+    expect(() => folder.retire("unheard-of")).toThrow("there is no key unheard-of");
+    folder.retire(oldKid);
+    expect(uses()).toEqual(["private_key.pem signs"]);
+    expect(publicKey(readFileSync(at("public_key.pem"), "utf8")).kid).toBe(kids().get("signs") ?? "");
+  });
+
+  test("generating never overwrites", () => {
+    const before = readFileSync(at("private_key.pem"), "utf8");
+    expect(() => folder.generate("ES256")).toThrow("private_key.pem is there already");
+    rmSync(at("private_key.pem"));
+    expect(() => folder.generate("ES256")).toThrow("public_key.pem is there already");
+    rmSync(at("public_key.pem"));
+    folder.generate("ES256");
+    expect(readFileSync(at("private_key.pem"), "utf8")).not.toBe(before);
+  });
+});

@@ -1,0 +1,239 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { migrationFiles } from "../../migrations/index.ts";
+import { AuditSealer } from "../../src/core/audit-chain.ts";
+import { Fault } from "../../src/core/fault.ts";
+import type { NewAccount, Store } from "../../src/core/store.ts";
+import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
+import { openStore } from "../../src/storage/store.ts";
+import { failureOf } from "../support/failure.ts";
+import { forEachEngine } from "./engines.ts";
+
+const NOW_MS = 1_800_000_000_000;
+const sealer = new AuditSealer("a secret of the tests");
+
+let made = 0;
+function newAccount(change: Partial<NewAccount> = {}): NewAccount {
+  made += 1;
+  return {
+    email: `person${made}@example.com`,
+    username: `Person${made}`,
+    usernameKey: `person${made}`,
+    name: null,
+    phone: null,
+    passwordHash: "hash",
+    createdAtMs: NOW_MS,
+    ...change,
+  };
+}
+
+forEachEngine("the store", (_, open) => {
+  let store: Store;
+  let another: Store;
+
+  beforeAll(async () => {
+    const database = open();
+    await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
+    store = openStore(database, sealer);
+    another = openStore(open(), sealer);
+  });
+
+  const insert = (account: NewAccount = newAccount(), realm: "user" | "admin" = "user") =>
+    store.write((tx) => tx.accounts(realm).insert(account));
+
+  describe("accounts", () => {
+    for (const realm of ["user", "admin"] as const) {
+      test(`a ${realm} is read as it was written`, async () => {
+        const given = newAccount({ name: "Ada 😀", phone: `+4930${made}` });
+        const account = await insert(given, realm);
+        const { usernameKey, ...told } = given;
+        expect(account).toEqual({
+          ...told,
+          realm,
+          id: expect.any(Number),
+          avatar: null,
+          role: realm,
+          isActive: true,
+          credentialsVersion: 1,
+          version: 1,
+          updatedAtMs: null,
+          deletedAtMs: null,
+        });
+        const reads = another.read.accounts(realm);
+        expect(await reads.byId(account.id)).toEqual(account);
+        expect(await reads.byLoginName(account.email.toUpperCase())).toEqual(account);
+        expect(await reads.byLoginName(usernameKey?.toUpperCase() ?? "")).toEqual(account);
+      });
+    }
+
+    for (const [field, change] of [
+      ["email", (taken: NewAccount) => ({ email: taken.email })],
+      ["username", (taken: NewAccount) => ({ username: taken.username, usernameKey: taken.usernameKey })],
+      ["phone", (taken: NewAccount) => ({ phone: taken.phone })],
+    ] as const) {
+      test(`a taken ${field} is a conflict that names it, also when its owner is deleted`, async () => {
+        const first = newAccount({ phone: `+4940${made}` });
+        const { id } = await insert(first);
+        const conflict = { kind: "conflict", noun: "user", field };
+        expect(await failureOf(insert(newAccount(change(first))))).toMatchObject({ what: conflict });
+        await store.write((tx) => tx.accounts("user").delete(id, NOW_MS));
+        expect(await failureOf(insert(newAccount(change(first))))).toMatchObject({ what: conflict });
+        expect(await insert(newAccount(change(first)), "admin")).toMatchObject({ realm: "admin" });
+      });
+    }
+
+    test("S7 of many who take one name at the same moment one wins, on two instances", async () => {
+      const wanted = newAccount();
+      const results = await Promise.allSettled(
+        Array.from({ length: 20 }, (_, turn) =>
+          (turn % 2 === 0 ? store : another).write((tx) =>
+            tx.accounts("user").insert({ ...newAccount(), email: wanted.email }),
+          ),
+        ),
+      );
+      expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      for (const result of results) {
+        if (result.status === "rejected") expect(Fault.is(result.reason, "conflict")).toBe(true);
+      }
+    });
+
+    test("a change touches what it names and nothing else", async () => {
+      const account = await insert(newAccount({ name: "Before" }));
+      const changed = await store.write((tx) =>
+        tx.accounts("user").update(account.id, { name: null, isActive: false }, NOW_MS + 1),
+      );
+      expect(changed).toEqual({
+        ...account,
+        name: null,
+        isActive: false,
+        version: 2,
+        updatedAtMs: NOW_MS + 1,
+      });
+      expect(
+        await store.write((tx) => tx.accounts("user").update(999_999, { name: "x" }, NOW_MS)),
+      ).toBeNull();
+    });
+
+    test("a deleted one is found by its id alone, counts its credentials on, and can be restored", async () => {
+      const account = await insert();
+      const deleted = await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS));
+      expect(deleted).toMatchObject({ deletedAtMs: NOW_MS, credentialsVersion: 2 });
+      expect(await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS))).toBeNull();
+      expect(await store.read.accounts("user").byLoginName(account.email)).toBeNull();
+      expect(await store.read.accounts("user").byId(account.id)).toMatchObject({ deletedAtMs: NOW_MS });
+      expect(
+        await store.write((tx) => tx.accounts("user").update(account.id, { name: "x" }, NOW_MS)),
+      ).toBeNull();
+      expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toMatchObject({
+        deletedAtMs: null,
+      });
+      expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toBeNull();
+    });
+
+    test("a hash is replaced only while it is the one that was verified", async () => {
+      const { id } = await insert();
+      await store.write((tx) => tx.accounts("user").replaceHash(id, "another", "new"));
+      expect(await store.read.accounts("user").byId(id)).toMatchObject({
+        passwordHash: "hash",
+        credentialsVersion: 1,
+      });
+      await store.write((tx) => tx.accounts("user").replaceHash(id, "hash", "new"));
+      expect(await store.read.accounts("user").byId(id)).toMatchObject({
+        passwordHash: "new",
+        credentialsVersion: 1,
+      });
+      await store.write((tx) => tx.accounts("user").setPassword(id, "third", NOW_MS));
+      expect(await store.read.accounts("user").byId(id)).toMatchObject({
+        passwordHash: "third",
+        credentialsVersion: 2,
+      });
+    });
+  });
+
+  describe("sessions", () => {
+    const openSession = async (tokenHash: Uint8Array) => {
+      const account = await insert();
+      const session = await store.write(async (tx) => {
+        const session = await tx.sessions.insert({
+          accountId: account.id,
+          kind: "rotating",
+          createdAtMs: NOW_MS,
+          endsAtMs: null,
+          clientAddress: "198.51.100.1",
+          userAgent: "test",
+        });
+        await tx.sessions.insertToken({
+          sessionId: session.id,
+          tokenHash,
+          createdAtMs: NOW_MS,
+          expiresAtMs: NOW_MS + 10,
+        });
+        return session;
+      });
+      return { account, session };
+    };
+    const randomHash = () => crypto.getRandomValues(new Uint8Array(32));
+
+    test("a token is found by its hash, with its session", async () => {
+      const tokenHash = randomHash();
+      const { session } = await openSession(tokenHash);
+      expect(await store.read.sessions.token(tokenHash)).toEqual({
+        session,
+        token: { id: expect.any(Number), sessionId: session.id, expiresAtMs: NOW_MS + 10, usedAtMs: null },
+      });
+      expect(await store.read.sessions.token(randomHash())).toBeNull();
+    });
+
+    test("S13 a token is used once, however many try, on two instances", async () => {
+      const tokenHash = randomHash();
+      await openSession(tokenHash);
+      const id = (await store.read.sessions.token(tokenHash))?.token.id ?? 0;
+      const used = await Promise.all(
+        Array.from({ length: 20 }, (_, turn) =>
+          (turn % 2 === 0 ? store : another).write((tx) => tx.sessions.useToken(id, NOW_MS)),
+        ),
+      );
+      expect(used.filter(Boolean)).toHaveLength(1);
+    });
+
+    test("a request's token sees at once that its session has ended", async () => {
+      const { account, session } = await openSession(randomHash());
+      const bystander = await insert();
+      const isOpen = async (accountId: number) =>
+        (await store.read.accounts("user").byToken(accountId, session.id))?.sessionOpen;
+      expect(await isOpen(account.id)).toBe(true);
+      expect(await isOpen(bystander.id)).toBe(false);
+      expect(await store.read.sessions.openOf(account.id, NOW_MS)).toEqual([session]);
+      expect(await store.read.sessions.openOf(account.id, NOW_MS + 10)).toEqual([]);
+      expect(await store.write((tx) => tx.sessions.end(session.id, NOW_MS))).toBe(true);
+      expect(await store.write((tx) => tx.sessions.end(session.id, NOW_MS))).toBe(false);
+      expect(await isOpen(account.id)).toBe(false);
+      expect(await store.read.sessions.openOf(account.id, NOW_MS)).toEqual([]);
+    });
+  });
+
+  describe("login attempts", () => {
+    test("S5 transactions that lock one subject take turns, on two instances", async () => {
+      const count = async (from: Store) =>
+        from.write(async (tx) => {
+          const state = await tx.loginAttempts.lock("user", "account:1", NOW_MS);
+          await tx.loginAttempts.save("user", "account:1", {
+            ...state,
+            failures: state.failures + 1,
+            lockedUntilMs: NOW_MS,
+          });
+        });
+      await Promise.all(Array.from({ length: 40 }, (_, turn) => count(turn % 2 === 0 ? store : another)));
+      const state = await store.write((tx) => tx.loginAttempts.lock("user", "account:1", NOW_MS));
+      expect(state).toEqual({
+        failures: 40,
+        pending: 0,
+        pendingSinceMs: NOW_MS,
+        lockedUntilMs: NOW_MS,
+        updatedAtMs: NOW_MS,
+      });
+      expect(await store.write((tx) => tx.loginAttempts.lock("admin", "account:1", NOW_MS))).toMatchObject({
+        failures: 0,
+      });
+    });
+  });
+});
