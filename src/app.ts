@@ -4,10 +4,14 @@ import type { Core } from "./core/core.ts";
 import type { Log } from "./core/log.ts";
 import type { RateLimitRule, RateLimitStore } from "./core/rate-limit.ts";
 import type { LimitName } from "./http/exchange.ts";
+import { openApiDocument } from "./http/openapi.ts";
 import { createServer } from "./http/server.ts";
 import type { HttpServer } from "./http/server.ts";
+import type { Surface } from "./http/surface.ts";
 import { apiV1 } from "./surfaces/api-v1/index.ts";
 import { operations, operationsDialect } from "./surfaces/operations/index.ts";
+import type { Documentation } from "./surfaces/operations/docs/routes.ts";
+import type { About } from "./surfaces/operations/page/routes.ts";
 import type { Health } from "./surfaces/operations/health.ts";
 import { root } from "./surfaces/root/index.ts";
 import { v1 } from "./surfaces/v1/index.ts";
@@ -22,13 +26,20 @@ export function createApp(parts: {
   log: Log;
 }): HttpServer {
   const { core, config, health, limits, log } = parts;
+  const surfaces: readonly Surface[] = [
+    apiV1(core, config.cookie),
+    v1(core, { version: VERSION, environment: config.environment }),
+    root(core, config),
+    operations({
+      health,
+      core,
+      publicUrl: config.publicUrl,
+      about: about(config),
+      documentation: config.debug ? documentation(() => surfaces, config) : null,
+    }),
+  ];
   return createServer({
-    surfaces: [
-      apiV1(core, config.cookie),
-      v1(core, { version: VERSION, environment: config.environment }),
-      root(core, config),
-      operations({ health, core, publicUrl: config.publicUrl }),
-    ],
+    surfaces,
     fallback: operationsDialect,
     services: {
       authentication: core.authentication,
@@ -44,6 +55,31 @@ export function createApp(parts: {
     log,
   });
 }
+
+function about({ appName, database, debug }: Config): About {
+  const engine = database.engine === "sqlite" ? "SQLite" : "PostgreSQL";
+  return { name: appName, version: VERSION, database: engine, isDocumented: debug };
+}
+
+function documentation(surfaces: () => readonly Surface[], { appName, publicUrl }: Config): Documentation {
+  return {
+    document: () =>
+      openApiDocument(surfaces(), {
+        title: appName,
+        description: ABOUT,
+        version: VERSION,
+        serverUrl: publicUrl ?? "/",
+        tokenPaths: { user: "/api/v1/auth/token", admin: "/admin/auth/login" },
+      }),
+    apiOrigin: publicUrl === null ? null : new URL(publicUrl).origin,
+  };
+}
+
+const ABOUT = `Accounts, sessions and todos behind one binary.
+
+Each surface speaks a contract of its own and has one way to say that something failed. An access token of a user is
+good on every surface; a user's token never opens an administrator's route, nor the other way round. Every answer
+carries \`X-Request-ID\`, which finds the request in the server's log.`;
 
 function limitRules({ rateLimits }: Config): Readonly<Record<LimitName, RateLimitRule>> {
   const { register, login, refresh, rootLogin } = rateLimits;

@@ -30,6 +30,7 @@ const web = ["http/", "surfaces/", "app.ts"];
 /** Where a package may be named. One that is not listed here belongs nowhere. */
 const packages: readonly (readonly [name: RegExp, places: readonly string[]])[] = [
   [/^(elysia|@elysiajs|@sinclair\/typebox)(\/|$)/, web],
+  [/^(swagger-ui-dist|redoc)\//, ["surfaces/operations/docs/"]],
   [/^bun:sqlite$/, ["storage/"]],
   [/^node:process$/, ["config.ts"]],
   [/^(node:|bun$|bun:)/, EVERYTHING],

@@ -64,6 +64,7 @@ function announce(config: Config, url: URL, log: Log, terminal: Terminal): void 
   const address = reachable(config.host, url);
   const facts: readonly (readonly [string, string])[] = [
     ["address", address],
+    ...(config.debug ? [["docs", `${address}/docs`] as const] : []),
     ["health", `${address}/health`],
     ["database", describeDatabase(config)],
   ];

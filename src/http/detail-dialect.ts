@@ -1,5 +1,6 @@
 import type { Noun } from "../core/fault.ts";
-import type { Phrases } from "./dialect.ts";
+import type { FaultSchemas, Phrases } from "./dialect.ts";
+import { t } from "./schema.ts";
 
 /**
  * The plainest way to say that something failed: `{"detail": "…"}`, as FastAPI does by itself. It is what answers
@@ -59,6 +60,24 @@ export const detailPhrases: Phrases = {
   overloaded: () => detail(503, "The server is busy. Try again in a moment."),
   unavailable: () => detail(503, "Service temporarily unavailable"),
   internal: () => detail(500, "Internal Server Error"),
+};
+
+export const FieldErrors = t.Array(
+  t.Object({
+    field: t.String({ description: "The part of the request and the field's name" }),
+    message: t.String(),
+  }),
+);
+
+export const detailSchemas: FaultSchemas = {
+  failure: t.Object({ detail: t.String() }, { $id: "ErrorBody" }),
+  invalid: t.Object(
+    {
+      detail: t.String(),
+      errors: FieldErrors,
+    },
+    { $id: "ValidationErrorBody" },
+  ),
 };
 
 const REFRESH_FAILED = {

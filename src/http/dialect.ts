@@ -1,5 +1,6 @@
 import type { AnyFault, FaultKind, FaultOf } from "../core/fault.ts";
 import type { Reply } from "./reply.ts";
+import type { TSchema } from "./schema.ts";
 
 /**
  * How a surface says that something failed: one function for every kind of fault. The type is total, so that a
@@ -9,12 +10,20 @@ export type Phrases = {
   readonly [Kind in FaultKind]: (fault: FaultOf<Kind>) => Pick<Reply, "status" | "body">;
 };
 
+/** The shapes of what the phrases say: one for wrong fields, one for every other fault. */
+export interface FaultSchemas {
+  readonly failure: TSchema;
+  readonly invalid: TSchema;
+}
+
 export interface Dialect {
+  readonly schemas: FaultSchemas;
   answer(fault: AnyFault): Reply;
 }
 
-export function dialect(phrases: Phrases): Dialect {
+export function dialect(phrases: Phrases, schemas: FaultSchemas): Dialect {
   return {
+    schemas,
     answer(fault) {
       const headers = headersOf(fault);
       return headers === null ? say(phrases, fault) : { ...say(phrases, fault), headers };

@@ -28,6 +28,7 @@ export function ifMatch(idParameter: string): Part<ExpectedVersion> {
   return {
     kind: "input",
     documents: {
+      fails: ["precondition_failed"],
       header: {
         name: "If-Match",
         description: "The `ETag` of what is to be changed; 412 where it has changed since",

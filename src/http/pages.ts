@@ -34,14 +34,17 @@ export function pageRequest({ page, page_size: size = PAGE_SIZE, cursor }: PageQ
 
 /** The shape of a page; one that was asked for by a cursor leaves out what would have to be counted. */
 export const pageOf = <S extends TSchema>(item: S) =>
-  t.Object({
-    items: t.Array(item),
-    total: t.Optional(t.Integer()),
-    page: t.Optional(t.Integer()),
-    page_size: t.Integer(),
-    pages: t.Optional(t.Integer()),
-    next_cursor: t.Union([t.String(), t.Null()]),
-  });
+  t.Object(
+    {
+      items: t.Array(item),
+      total: t.Optional(t.Integer()),
+      page: t.Optional(t.Integer()),
+      page_size: t.Integer(),
+      pages: t.Optional(t.Integer()),
+      next_cursor: t.Union([t.String(), t.Null()]),
+    },
+    item.$id === undefined ? {} : { $id: `${item.$id}Page` },
+  );
 
 export function pageView<Row, View>(
   { items, size, nextCursor, numbered }: Page<Row>,

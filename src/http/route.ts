@@ -10,7 +10,7 @@ import type { Realm } from "../core/accounts.ts";
 import { requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
-import type { FieldProblem, Noun } from "../core/fault.ts";
+import type { AnyFault, FaultKind, FieldProblem, Noun } from "../core/fault.ts";
 import { FORM_TYPES, isForm, readJson, readJsonOrMultipart } from "./body.ts";
 import type { Form } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
@@ -31,16 +31,24 @@ export interface Part<T> {
 export interface PartDocs {
   readonly realm?: Realm;
   readonly scope?: Scope;
+  /** The route answers without the credentials too, if not always the same. */
+  readonly isOptional?: boolean;
   readonly limit?: LimitName;
-  readonly path?: { readonly name: string };
+  /** Without a schema it is an id. */
+  readonly path?: { readonly name: string; readonly schema?: TSchema };
+  readonly header?: { readonly name: string; readonly description: string };
   readonly query?: TObject;
   readonly json?: TObject;
   readonly form?: TObject;
   /** Beside `json`: the same fields may come by multipart, and this file with them. */
   readonly upload?: { readonly field: string; readonly maxBytes: number };
   readonly cookie?: string;
-  readonly header?: { readonly name: string; readonly description: string };
+  /** What the part itself may fail with. */
+  readonly fails?: readonly Failure[];
 }
+
+/** A way to fail, by its kind alone or with what it would carry, as the documentation's example. */
+export type Failure = FaultKind | AnyFault;
 
 export type Parts = Readonly<Record<string, Part<unknown>>>;
 type Inputs<P extends Parts> = { readonly [Name in keyof P]: P[Name] extends Part<infer T> ? T : never };
@@ -54,6 +62,10 @@ export interface RouteSpec<P extends Parts> {
   readonly takes: P;
   /** The shape of each good answer, by status; null where it has no body. */
   readonly returns: Readonly<Record<number, TSchema | null>>;
+  /** What `run` may fail with, beside what the parts do; that any request may be `unavailable` goes without saying. */
+  readonly fails?: readonly Failure[];
+  /** What a good answer carries in its headers. */
+  readonly sends?: Readonly<Record<string, string>>;
   run(inputs: Inputs<P>, exchange: Exchange): Reply | Promise<Reply>;
 }
 
@@ -111,9 +123,15 @@ function isComplete<P extends Parts>(takes: P, values: Record<string, unknown>):
 
 // Guards
 
+const BODY_FAILS = ["malformed", "invalid", "unsupported_media_type", "too_large"] as const;
+
 /** Counts the request against a budget before anything else is done with it. */
 export function limited(limit: LimitName): Part<void> {
-  return { kind: "guard", documents: { limit }, read: (exchange) => exchange.spend(limit) };
+  return {
+    kind: "guard",
+    documents: { limit, fails: ["rate_limited"] },
+    read: (exchange) => exchange.spend(limit),
+  };
 }
 
 /**
@@ -123,7 +141,7 @@ export function limited(limit: LimitName): Part<void> {
 export function limitedByForm(otherwise: LimitName, choose: (form: Form) => LimitName): Part<void> {
   return {
     kind: "guard",
-    documents: { limit: otherwise },
+    documents: { limit: otherwise, fails: ["rate_limited", ...BODY_FAILS] },
     async read(exchange) {
       const [read] = await Promise.allSettled([exchange.form()]);
       await exchange.spend(read.status === "fulfilled" ? choose(read.value) : otherwise);
@@ -136,7 +154,15 @@ export function limitedByForm(otherwise: LimitName, choose: (form: Form) => Limi
 export function caller(realm: Realm, scope: Scope): Part<Caller> {
   return {
     kind: "guard",
-    documents: { realm, scope },
+    documents: {
+      realm,
+      scope,
+      fails: [
+        "unauthenticated",
+        "invalid_token",
+        { kind: "forbidden", why: { rule: "scope_required", scope } },
+      ],
+    },
     async read(exchange) {
       const caller = await exchange.authenticate(realm);
       requireScope(caller, scope);
@@ -149,7 +175,7 @@ export function caller(realm: Realm, scope: Scope): Part<Caller> {
 export function callerIfAny(realm: Realm): Part<Caller | null> {
   return {
     kind: "guard",
-    documents: {},
+    documents: { realm, isOptional: true, fails: ["invalid_token"] },
     read: (exchange) => (exchange.header("authorization") === null ? null : exchange.authenticate(realm)),
   };
 }
@@ -157,7 +183,7 @@ export function callerIfAny(realm: Realm): Part<Caller | null> {
 /** Keeps pages of other sites from using a visitor's cookies. */
 export const ownOrigin: Part<void> = {
   kind: "guard",
-  documents: {},
+  documents: { fails: [{ kind: "forbidden", why: { rule: "foreign_origin" } }] },
   read: (exchange) => exchange.requireOwnOrigin(),
 };
 
@@ -170,7 +196,7 @@ export function json<S extends TObject>(
 ): Part<Static<S>> {
   return {
     kind: "input",
-    documents: { json: schema },
+    documents: { json: schema, fails: BODY_FAILS },
     async read(exchange) {
       const ignored = exchange.isAdmin ? [] : adminOnly;
       return valueOf(readObject(schema, await readJson(exchange.request), "body", ignored));
@@ -182,7 +208,7 @@ export function json<S extends TObject>(
 export function form<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
-    documents: { form: schema },
+    documents: { form: schema, fails: BODY_FAILS },
     read: async (exchange) => formFields(schema, await exchange.form()),
   };
 }
@@ -199,7 +225,7 @@ export function jsonOrForm<Json extends TObject, Fields extends TObject>(
 ): Part<{ readonly json: Static<Json> } | { readonly form: Static<Fields> }> {
   return {
     kind: "input",
-    documents: { json: jsonSchema, form: formSchema },
+    documents: { json: jsonSchema, form: formSchema, fails: BODY_FAILS },
     async read(exchange) {
       if (isForm(exchange.request)) return { form: formFields(formSchema, await exchange.form()) };
       return { json: valueOf(readObject(jsonSchema, await readJson(exchange.request, FORM_TYPES), "body")) };
@@ -219,7 +245,7 @@ export function jsonOrMultipart<S extends TObject>(
 ): Part<{ readonly fields: Static<S>; readonly file: Uint8Array | null }> {
   return {
     kind: "input",
-    documents: { json: schema, upload },
+    documents: { json: schema, upload, fails: BODY_FAILS },
     async read(exchange) {
       const sent = await readJsonOrMultipart(exchange.request, upload);
       if ("json" in sent) return { fields: valueOf(readObject(schema, sent.json, "body")), file: null };
@@ -244,7 +270,7 @@ function formValues(schema: TObject, form: Form, fileField: string): Record<stri
 export function query<S extends TObject>(schema: S): Part<Static<S>> {
   return {
     kind: "input",
-    documents: { query: schema },
+    documents: { query: schema, fails: ["invalid"] },
     read(exchange) {
       const { request } = exchange;
       const mark = request.url.indexOf("?");
@@ -259,7 +285,7 @@ export function query<S extends TObject>(schema: S): Part<Static<S>> {
 export function id(name: string, noun: Noun): Part<number> {
   return {
     kind: "input",
-    documents: { path: { name } },
+    documents: { path: { name }, fails: ["invalid", { kind: "not_found", noun, id: 7 }] },
     read(exchange) {
       const given = exchange.params[name] ?? "";
       if (!/^[1-9][0-9]*$/.test(given))
@@ -271,12 +297,17 @@ export function id(name: string, noun: Noun): Part<number> {
   };
 }
 
-export function cookie(name: string): Part<string | null> {
+export function cookie(name: string, { isOptional = false } = {}): Part<string | null> {
   return {
     kind: "input",
-    documents: { cookie: name },
+    documents: { cookie: name, isOptional },
     read: (exchange) => new Bun.CookieMap(exchange.header("cookie") ?? "").get(name),
   };
+}
+
+/** What one route alone reads from its request. */
+export function input<T>(documents: PartDocs, read: (exchange: Exchange) => T | Promise<T>): Part<T> {
+  return { kind: "input", documents, read };
 }
 
 function valueOf<T>(read: { readonly value: T } | { readonly problems: readonly FieldProblem[] }): T {

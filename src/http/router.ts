@@ -57,7 +57,7 @@ export function createRouter(
 }
 
 function targetOf(route: Route, dialect: Surface["dialect"]): Target {
-  return { route: route.path, dialect, handle: route.handle };
+  return { route: route.path, dialect: route.dialect ?? dialect, handle: route.handle };
 }
 
 function refusal(route: string, dialect: Surface["dialect"], fault: Fault): Target {

@@ -57,6 +57,9 @@ export const newPassword = (rule: PasswordRule) =>
   });
 export const password = () => text({ rule: passwordTextProblem, format: "password", example: "password123" });
 
+/** What an answer holds that is not JSON. */
+export const content = (type: string) => t.String({ contentMediaType: type });
+
 export const nullable = <S extends TSchema>(schema: S) => t.Union([schema, t.Null()]);
 
 export function takesNull(schema: TSchema): boolean {

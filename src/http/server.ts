@@ -9,6 +9,10 @@ import type { Route } from "./route.ts";
 import type { Surface } from "./surface.ts";
 
 export interface HttpServer {
+  /** The map of everything that is served, for the documentation and the tests to walk. */
+  readonly surfaces: readonly Surface[];
+  /** Speaks where no surface does. */
+  readonly fallback: Dialect;
   /** All that it answers, with whole paths: for the documentation, and for tests that walk every route. */
   readonly routes: readonly Route[];
   /** Answers one request, as if it had come by the network from `address`. */
@@ -46,6 +50,8 @@ export function createServer(parts: {
   );
 
   return {
+    surfaces: parts.surfaces,
+    fallback: parts.fallback,
     routes: parts.surfaces.flatMap(({ routes }) => routes),
 
     async handle(request, address) {

@@ -4,6 +4,8 @@ import type { Route } from "./route.ts";
 /** One of the contracts that the server speaks: where it lives, how it fails, and its routes. */
 export interface Surface {
   readonly name: string;
+  /** A sentence or two for the documentation: whom it is for, and how it differs. */
+  readonly about?: string;
   /** What an unknown path must begin with to be answered in this surface's dialect. */
   readonly prefixes: readonly string[];
   readonly dialect: Dialect;

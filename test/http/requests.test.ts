@@ -43,7 +43,7 @@ forEachEngine("requests", (start, engine) => {
     test("an unknown path answers 404", async () => {
       const client = program().client();
       for (const path of [
-        "/",
+        "/nothing",
         "/api",
         "/api/v1",
         "/api/v1/nothing",

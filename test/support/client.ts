@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
 import type { HttpServer } from "../../src/http/server.ts";
+import { contractOf } from "./contract.ts";
 
 export interface Answer {
   readonly status: number;
@@ -19,7 +20,10 @@ export interface Options {
   readonly raw?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | FormData;
 }
 
-/** Talks to the program as a client on the network would, and keeps its cookies as a browser does. */
+/**
+ * Talks to the program as a client on the network would, and keeps its cookies as a browser does. Every answer is
+ * held against the program's own OpenAPI document.
+ */
 export class TestClient {
   readonly #app: HttpServer;
   readonly address: string;
@@ -49,7 +53,10 @@ export class TestClient {
     });
     const response = await this.#app.handle(request, this.address);
     this.#keepCookies(response.headers);
-    return { status: response.status, headers: response.headers, body: await bodyOf(response) };
+    const answer = { status: response.status, headers: response.headers, body: await bodyOf(response) };
+    const problem = contractOf(this.#app).problemWith(method, path, answer);
+    if (problem !== null) throw new Error(`${method} ${path} breaks the documented contract: ${problem}`);
+    return answer;
   }
 
   get(path: string, options?: Options): Promise<Answer> {

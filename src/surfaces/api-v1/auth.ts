@@ -18,7 +18,7 @@ import {
   limitedByForm,
   route,
 } from "../../http/route.ts";
-import type { Part, Route } from "../../http/route.ts";
+import type { Failure, Part, Route } from "../../http/route.ts";
 import type { Static } from "../../http/schema.ts";
 import { speaking } from "../../http/surface.ts";
 import { authDialect, tokenDialect } from "./dialect.ts";
@@ -47,6 +47,7 @@ function tokenRoute({ logins, sessions, accessTokens }: Core): Route {
     operation: "token",
     takes: { limit: limitedByForm("login", budgetOf), grant },
     returns: { 200: Tokens },
+    fails: ["login_failed", "refresh_failed", UNSUPPORTED_GRANT, "deactivated", "locked", "overloaded"],
     run: async ({ grant }, { actor }) => {
       if (grant.type === "refresh_token")
         return tokens(accessTokens, await sessions.rotate(grant.refresh_token, actor));
@@ -68,6 +69,11 @@ function otherRoutes(core: Core): readonly Route[] {
       operation: "register",
       takes: { limit: limited("register"), body: json(AuthRegistration(passwordRule(AT_LEAST_6))), once },
       returns: { 200: AccountView },
+      fails: [
+        "conflict",
+        { kind: "conflict", noun: "user", field: "username", value: "alice" },
+        "overloaded",
+      ],
       run: ({ body, once }, { actor }) =>
         once(
           body,
@@ -82,6 +88,7 @@ function otherRoutes(core: Core): readonly Route[] {
       operation: "refreshTokens",
       takes: { limit: limited("refresh"), body: json(RefreshGrant) },
       returns: { 200: Tokens },
+      fails: ["refresh_failed"],
       run: async ({ body }, { actor }) =>
         tokens(accessTokens, await sessions.rotate(body.refresh_token, actor)),
     }),
@@ -118,6 +125,7 @@ function otherRoutes(core: Core): readonly Route[] {
       operation: "login",
       takes: { limit: limited("login"), login: form(NameLogin) },
       returns: { 200: AccessToken },
+      fails: ["login_failed", "deactivated", "locked", "overloaded"],
       run: ({ login }, { actor }) => loginWithoutSession(core, login, actor),
     }),
 
@@ -126,10 +134,16 @@ function otherRoutes(core: Core): readonly Route[] {
       operation: "loginJson",
       takes: { limit: limited("login"), login: json(NameLogin) },
       returns: { 200: AccessToken },
+      fails: ["login_failed", "deactivated", "locked", "overloaded"],
       run: ({ login }, { actor }) => loginWithoutSession(core, login, actor),
     }),
   ];
 }
+
+const UNSUPPORTED_GRANT: Failure = {
+  kind: "invalid",
+  problems: [{ where: "form", name: "grant_type", message: "Input should be 'password' or 'refresh_token'" }],
+};
 
 type Grant =
   | ({ readonly type: "password" } & Static<typeof NameLogin>)

@@ -1,8 +1,9 @@
 import type { FieldProblem } from "../../core/fault.ts";
-import { detail, detailPhrases } from "../../http/detail-dialect.ts";
+import { detail, detailPhrases, detailSchemas, FieldErrors } from "../../http/detail-dialect.ts";
 import { dialect } from "../../http/dialect.ts";
 import type { Phrases } from "../../http/dialect.ts";
 import type { Reply } from "../../http/reply.ts";
+import { t } from "../../http/schema.ts";
 
 const phrases: Phrases = {
   ...detailPhrases,
@@ -15,7 +16,7 @@ const phrases: Phrases = {
 };
 
 /** `{"detail": "…"}`, with what seeds 000, 002 and 003 say in their own way. */
-export const apiV1Dialect = dialect(phrases);
+export const apiV1Dialect = dialect(phrases, detailSchemas);
 
 const authPhrases: Phrases = {
   ...phrases,
@@ -23,24 +24,37 @@ const authPhrases: Phrases = {
 };
 
 /** Where one logs in by a username, as seeds 002 and 003 do. */
-export const authDialect = dialect(authPhrases);
+export const authDialect = dialect(authPhrases, detailSchemas);
+
+const tokenFailure = t.Object(
+  {
+    detail: t.String(),
+    errors: t.Optional(FieldErrors),
+    error: t.Optional(t.String({ description: "For OAuth2 clients: RFC 6749, section 5.2" })),
+    error_description: t.Optional(t.String()),
+  },
+  { $id: "TokenErrorBody" },
+);
 
 /** The token endpoint: beside `detail` stands what OAuth2 clients look for (RFC 6749, section 5.2). */
-export const tokenDialect = dialect({
-  ...authPhrases,
-  login_failed: (fault) =>
-    oauth("invalid_grant", authPhrases.login_failed(fault), "Incorrect username or password"),
-  refresh_failed: (fault) =>
-    oauth("invalid_grant", authPhrases.refresh_failed(fault), "The refresh token is not valid"),
-  invalid: (fault) =>
-    fault.problems.some(({ name }) => name === "grant_type")
-      ? oauth(
-          "unsupported_grant_type",
-          detail(400, "Unsupported grant type"),
-          "Use password or refresh_token",
-        )
-      : oauth("invalid_request", authPhrases.invalid(fault), wrongFields(fault.problems)),
-});
+export const tokenDialect = dialect(
+  {
+    ...authPhrases,
+    login_failed: (fault) =>
+      oauth("invalid_grant", authPhrases.login_failed(fault), "Incorrect username or password"),
+    refresh_failed: (fault) =>
+      oauth("invalid_grant", authPhrases.refresh_failed(fault), "The refresh token is not valid"),
+    invalid: (fault) =>
+      fault.problems.some(({ name }) => name === "grant_type")
+        ? oauth(
+            "unsupported_grant_type",
+            detail(400, "Unsupported grant type"),
+            "Use password or refresh_token",
+          )
+        : oauth("invalid_request", authPhrases.invalid(fault), wrongFields(fault.problems)),
+  },
+  { failure: tokenFailure, invalid: tokenFailure },
+);
 
 function oauth(error: string, { status, body }: Pick<Reply, "status" | "body">, description: string) {
   const said = typeof body === "object" ? body : null;

@@ -15,6 +15,7 @@ const PREFIX = "/api/v1";
 export function apiV1(core: Core, cookies: CookiePolicy): Surface {
   return {
     name: "api-v1",
+    about: 'Accounts with cookie sessions or rotating tokens, and their todos. Errors: `{"detail": "…"}`.',
     prefixes: [PREFIX],
     dialect: apiV1Dialect,
     routes: under(PREFIX, [

@@ -13,19 +13,25 @@ import { instant, instantOrNull } from "../../http/time.ts";
 const name = () => text({ min: 1, max: NAME_MAX_CHARACTERS, trim: true, example: "Lamp" });
 const description = () => nullable(text({ max: DESCRIPTION_MAX_CHARACTERS, example: "For the desk" }));
 
-const ItemInput = t.Object({ name: name(), description: t.Optional(description()) });
+const ItemInput = t.Object({ name: name(), description: t.Optional(description()) }, { $id: "ItemInput" });
 
 /** What is absent stays as it is; null clears the description. */
-const ItemChange = t.Object({ name: t.Optional(name()), description: t.Optional(description()) });
+const ItemChange = t.Object(
+  { name: t.Optional(name()), description: t.Optional(description()) },
+  { $id: "ItemChange" },
+);
 
-const ItemView = t.Object({
-  id: t.Integer({ minimum: 1 }),
-  name: t.String(),
-  description: nullable(t.String()),
-  owner_id: t.Integer({ minimum: 1 }),
-  created_at: t.String({ format: "date-time" }),
-  updated_at: nullable(t.String({ format: "date-time" })),
-});
+const ItemView = t.Object(
+  {
+    id: t.Integer({ minimum: 1 }),
+    name: t.String({ example: "Lamp" }),
+    description: nullable(t.String({ example: "For the desk" })),
+    owner_id: t.Integer({ minimum: 1 }),
+    created_at: t.String({ format: "date-time" }),
+    updated_at: nullable(t.String({ format: "date-time" })),
+  },
+  { $id: "Item" },
+);
 
 const itemId = id("item_id", "item");
 

@@ -63,6 +63,7 @@ export function todoRoutes({ todos }: Core): readonly Route[] {
       operation: "deleteTodo",
       takes: { caller: caller("user", "todos:write"), todoId: id("todo_id", "todo") },
       returns: { 204: null },
+      fails: ["forbidden"],
       run: async ({ caller, todoId }) => {
         await todos.deleteAsAdmin(caller, todoId);
         return noContent();

@@ -36,6 +36,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
         once,
       },
       returns: { 200: RegisteredUser },
+      fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) =>
         once(
           body,
@@ -49,6 +50,8 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       operation: "loginUser",
       takes: { limit: limited("login"), body: json(EmailLogin) },
       returns: { 200: AccessToken },
+      sends: { "Set-Cookie": "`refresh_token`, for scripts out of reach (HttpOnly)" },
+      fails: ["login_failed", "deactivated", "locked", "overloaded"],
       run: async ({ body }, { actor }) => {
         const { email, password } = body;
         const { account, opened } = await logins.login(
@@ -73,6 +76,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       operation: "refreshUserSession",
       takes: { limit: limited("refresh"), own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
       returns: { 200: AccessToken },
+      fails: (["missing", "invalid", "expired"] as const).map((why) => ({ kind: "refresh_failed", why })),
       run: async ({ refreshToken }, { actor }) => {
         if (refreshToken === null) throw Fault.of({ kind: "refresh_failed", why: "missing" });
         const { account, session } = await sessions.refreshCookie(refreshToken, actor);
@@ -83,8 +87,9 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
     route("POST", "/users/logout", {
       summary: "End the session and clear the cookie",
       operation: "logoutUser",
-      takes: { own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
+      takes: { own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE, { isOptional: true }) },
       returns: { 200: Message },
+      sends: { "Set-Cookie": "Clears `refresh_token`" },
       run: async ({ refreshToken }, { actor }) => {
         if (refreshToken !== null) await sessions.revoke("cookie", refreshToken, actor);
         return ok(
@@ -112,6 +117,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
         body: json(PasswordChange(passwordRule(ALPHANUMERIC_8_TO_30))),
       },
       returns: { 204: null },
+      fails: ["wrong_current_password", "locked", "overloaded"],
       run: async ({ caller, body }, { actor }) => {
         const entitlement = { current: body.current_password ?? undefined };
         await accounts.update(caller.account, {}, { password: body.new_password, entitlement }, actor);
@@ -124,6 +130,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
       operation: "readUser",
       takes: { caller: caller("user", "account:read"), userId: id("user_id", "user") },
       returns: { 200: RegisteredUser },
+      fails: [{ kind: "forbidden", why: { rule: "not_yours", noun: "user", id: 7 } }],
       run: async ({ caller, userId }) => {
         if (caller.account.id === userId) return ok(registeredUser(caller.account));
         // Refused before looking, so that a refusal does not tell which ids exist.

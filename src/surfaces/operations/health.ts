@@ -13,8 +13,14 @@ export interface Health {
   isStopping(): boolean;
 }
 
-const Status = t.Object({ status: t.String() });
-const Readiness = t.Object({ status: t.String(), checks: t.Record(t.String(), t.String()) });
+const Status = t.Object({ status: t.String({ example: "ok" }) }, { $id: "Health" });
+const Readiness = t.Object(
+  {
+    status: t.String({ example: "ready" }),
+    checks: t.Record(t.String(), t.String(), { example: { database: "ok" } }),
+  },
+  { $id: "Readiness" },
+);
 
 export function healthRoutes(health: Health): readonly Route[] {
   return [
@@ -38,7 +44,7 @@ export function healthRoutes(health: Health): readonly Route[] {
       summary: "Whether the migrations are applied",
       operation: "startup",
       takes: {},
-      returns: { 200: Status },
+      returns: { 200: Status, 503: Status },
       run: () =>
         health.isStarted() ? ok({ status: "started" }) : { status: 503, body: { status: "starting" } },
     }),
@@ -47,7 +53,7 @@ export function healthRoutes(health: Health): readonly Route[] {
       summary: "Whether requests can be served now",
       operation: "readiness",
       takes: {},
-      returns: { 200: Readiness },
+      returns: { 200: Readiness, 503: Readiness },
       run: () => readiness(health),
     }),
   ];

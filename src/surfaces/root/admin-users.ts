@@ -71,6 +71,7 @@ export function adminUserRoutes(
         body: jsonOrMultipart(UserChange(passwordRule(AT_LEAST_6)), upload),
       },
       returns: { 200: Success(AccountView) },
+      fails: ["conflict", "overloaded"],
       run: async ({ userId, body: { fields, file } }, { actor }) => {
         const account = await accounts.get("user", userId);
         const { password, role } = fields;

@@ -37,6 +37,7 @@ export function authRoutes(
         body: jsonOrMultipart(Registration(passwordRule(AT_LEAST_6)), upload),
       },
       returns: { 201: Success(AccountView) },
+      fails: ["conflict", "malformed", "overloaded"],
       run: async ({ register, body: { fields, file } }, { actor }) => {
         const { username, email, password } = fields;
         const person = { name: fields.name.trim(), phone: phoneOrNull(fields.phone) };
@@ -52,6 +53,7 @@ export function authRoutes(
       operation: `login${named}Account`,
       takes: { limit: limited(place.loginLimit), body: form(Login) },
       returns: { 200: LoggedIn },
+      fails: ["login_failed", "deactivated", "locked", "overloaded"],
       run: async ({ body }, { actor }) => {
         const { username, password } = body;
         const account = await logins.login(realm, username, password, actor, async (_, found) => found);
@@ -80,7 +82,20 @@ function byAnyone({ accounts }: Core): Part<Register> {
 function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
   return {
     kind: "guard",
-    documents: { realm: "admin", scope: "admin" },
+    documents: {
+      realm: "admin",
+      scope: "admin",
+      isOptional: true,
+      header: {
+        name: "X-Setup-Token",
+        description: "In place of a token, while there has never been an administrator",
+      },
+      fails: [
+        "invalid_token",
+        "forbidden",
+        { kind: "forbidden", why: { rule: "scope_required", scope: "admin" } },
+      ],
+    },
     async read(exchange: Exchange): Promise<Register> {
       const setupToken = exchange.header("x-setup-token");
       if (setupToken !== null) {

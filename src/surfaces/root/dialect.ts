@@ -1,6 +1,7 @@
 import type { ForbiddenReason, Noun } from "../../core/fault.ts";
 import { dialect, say } from "../../http/dialect.ts";
 import type { Phrases } from "../../http/dialect.ts";
+import { t } from "../../http/schema.ts";
 
 type Code =
   | "BAD_REQUEST"
@@ -38,6 +39,19 @@ function failure(code: Code, message: string, details?: readonly object[]) {
   return { status: STATUS[code], body: { success: false, message, error } };
 }
 
+const Failure = t.Object(
+  {
+    success: t.Literal(false),
+    message: t.String(),
+    error: t.Object({
+      code: t.String({ example: "VALIDATION_ERROR" }),
+      message: t.String(),
+      details: t.Optional(t.Array(t.Object({ field: t.String(), message: t.String() }))),
+    }),
+  },
+  { $id: "ErrorBody" },
+);
+
 /** `{"success": false, "message", "error": {"code", "message", "details"?}}`, as seed 001 fails. */
 const phrases: Phrases = {
   malformed: ({ reason }) => failure("BAD_REQUEST", reason),
@@ -74,7 +88,7 @@ const phrases: Phrases = {
   internal: () => failure("INTERNAL_ERROR", "Internal server error"),
 };
 
-export const rootDialect = dialect(phrases);
+export const rootDialect = dialect(phrases, { failure: Failure, invalid: Failure });
 
 function whyForbidden(why: ForbiddenReason): string {
   switch (why.rule) {

@@ -34,6 +34,8 @@ export function root(core: Core, { publicUrl, maxUploadMb }: RootOptions): Surfa
   ]);
   return {
     name: "root",
+    about:
+      "Users and administrators in realms of their own, avatars, personal access tokens. Answers stand in `data`.",
     prefixes: ["/auth", "/users", "/admin"],
     dialect: rootDialect,
     routes: [

@@ -35,6 +35,7 @@ export function profileRoutes(
         body: jsonOrMultipart(OwnChange(passwordRule(AT_LEAST_6)), upload),
       },
       returns: { 200: Success(AccountView) },
+      fails: ["wrong_current_password", "locked", "conflict", "overloaded"],
       run: async ({ caller, body: { fields, file } }, { actor }) => {
         const { account } = caller;
         const { password, current_password } = fields;

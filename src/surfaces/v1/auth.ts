@@ -16,6 +16,7 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       operation: "register",
       takes: { limit: limited("register"), body: json(Registration(passwordRule(AT_LEAST_8))), once },
       returns: { 201: UserView },
+      fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) => {
         const { full_name: name = null, ...given } = body;
         const user = { ...given, name };
@@ -28,6 +29,7 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       operation: "login",
       takes: { limit: limited("login"), body: json(Login) },
       returns: { 200: AccessToken },
+      fails: ["login_failed", "deactivated", "locked", "overloaded"],
       run: async ({ body }, { actor }) => {
         const { username, password } = body;
         const account = await logins.login("user", username, password, actor, async (_tx, found) => found);
@@ -43,7 +45,8 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       summary: "Read one's own account",
       operation: "readOwnUser",
       takes: { caller: caller("user", "account:read") },
-      returns: { 200: UserView },
+      returns: { 200: UserView, 304: null },
+      sends: { ETag: "For `If-None-Match`, and `If-Match`" },
       run: ({ caller }, exchange) => unlessKnown(exchange, caller.account, userView(caller.account)),
     }),
   ];

@@ -18,7 +18,7 @@ export function healthRoutes({ store, clock }: Core, { version, environment }: A
       summary: "Whether the server answers, and its database",
       operation: "healthWithDatabase",
       takes: {},
-      returns: { 200: HealthView },
+      returns: { 200: HealthView, 503: HealthView },
       run: async () => {
         const currentTimeMs = await store.currentTimeMs().catch(nullIfUnavailable);
         const isConnected = currentTimeMs !== null;

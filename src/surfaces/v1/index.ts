@@ -14,6 +14,7 @@ const PREFIX = "/v1";
 export function v1(core: Core, about: About): Surface {
   return {
     name: "v1",
+    about: 'Seed 004: users and todos, RS256 tokens, pages, conditional requests. Errors: `{"error": {…}}`.',
     prefixes: [PREFIX],
     dialect: v1Dialect,
     routes: under(PREFIX, [

@@ -13,6 +13,8 @@ import type { Static } from "../../http/schema.ts";
 import { Bulk, BulkResults, TodoChange, TodoInput, TodoPage, TodoPageQuery, TodoView } from "./schemas.ts";
 import { bulkView, todoView } from "./views.ts";
 
+const TAGGED = { ETag: "For `If-None-Match`, and `If-Match`" };
+
 export function todoRoutes({ todos, pages }: Core): readonly Route[] {
   return [
     route("POST", "/todos", {
@@ -20,6 +22,7 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
       operation: "createTodo",
       takes: { caller: caller("user", "todos:write"), todo: json(TodoInput), once },
       returns: { 201: TodoView },
+      sends: TAGGED,
       run: ({ caller, todo, once }) =>
         once(
           todo,
@@ -51,6 +54,14 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
       operation: "bulkTodos",
       takes: { caller: caller("user", "todos:write"), bulk: json(Bulk), once },
       returns: { 200: BulkResults },
+      fails: [
+        "operation_failed",
+        {
+          kind: "operation_failed",
+          index: 2,
+          failure: { kind: "forbidden", why: { rule: "not_yours", noun: "todo", id: 7 } },
+        },
+      ],
       run: ({ caller, bulk, once }) =>
         once(
           bulk,
@@ -63,7 +74,9 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
       summary: "Read a todo",
       operation: "readTodo",
       takes: { caller: caller("user", "todos:read"), todoId: id("todo_id", "todo") },
-      returns: { 200: TodoView },
+      returns: { 200: TodoView, 304: null },
+      sends: TAGGED,
+      fails: [{ kind: "forbidden", why: { rule: "not_yours", noun: "todo", id: 7 } }],
       run: async ({ caller, todoId }, exchange) => {
         const todo = await todos.get(caller, todoId);
         return unlessKnown(exchange, todo, todoView(todo));
@@ -81,6 +94,8 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
         change: json(TodoChange),
       },
       returns: { 200: TodoView },
+      sends: TAGGED,
+      fails: [{ kind: "forbidden", why: { rule: "not_yours", noun: "todo", id: 7 } }],
       run: async ({ caller, todoId, expected, change }) => {
         const updated = await todos.update(caller, todoId, change, expected);
         return ok(todoView(updated), { etag: etag(updated) });
@@ -96,6 +111,7 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
         expected: ifMatch("todo_id"),
       },
       returns: { 204: null },
+      fails: [{ kind: "forbidden", why: { rule: "not_yours", noun: "todo", id: 7 } }],
       run: async ({ caller, todoId, expected }) => {
         await todos.delete(caller, todoId, expected);
         return noContent();

@@ -17,6 +17,8 @@ import { userView } from "./views.ts";
 
 const ADMIN_ONLY = { adminOnly: ["role", "is_active"] } as const;
 
+const TAGGED = { ETag: "For `If-None-Match`, and `If-Match`" };
+
 export function userRoutes(core: Core): readonly Route[] {
   const { accounts, pages } = core;
   const rule = core.passwordRule(AT_LEAST_8);
@@ -40,6 +42,7 @@ export function userRoutes(core: Core): readonly Route[] {
         once,
       },
       returns: { 201: UserView },
+      fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) => {
         const { full_name: name = null, is_active: isActive, ...given } = body;
         const rights = isActive === undefined ? {} : { isActive };
@@ -53,6 +56,7 @@ export function userRoutes(core: Core): readonly Route[] {
       operation: "listUsers",
       takes: { caller: caller("user", "account:read"), query: query(UserPageQuery) },
       returns: { 200: UserPage },
+      fails: ["forbidden"],
       run: async ({ caller, query }, exchange) => {
         requireRole(caller, "admin");
         const page = await pages.read(accounts.listing("user"), pageRequest(query));
@@ -64,7 +68,9 @@ export function userRoutes(core: Core): readonly Route[] {
       summary: "Read a user: oneself, or anyone as an administrator",
       operation: "readUser",
       takes: { caller: caller("user", "account:read"), userId: id("user_id", "user") },
-      returns: { 200: UserView },
+      returns: { 200: UserView, 304: null },
+      sends: TAGGED,
+      fails: [{ kind: "forbidden", why: { rule: "not_yours", noun: "user", id: 7 } }],
       run: async ({ caller, userId }, exchange) => {
         const found = await account(caller, userId);
         return unlessKnown(exchange, found, userView(found));
@@ -84,6 +90,14 @@ export function userRoutes(core: Core): readonly Route[] {
         change: json(UserChange(rule), ADMIN_ONLY),
       },
       returns: { 200: UserView },
+      sends: TAGGED,
+      fails: [
+        { kind: "forbidden", why: { rule: "not_yours", noun: "user", id: 7 } },
+        "wrong_current_password",
+        "locked",
+        "conflict",
+        "overloaded",
+      ],
       run: async ({ caller, userId, expected, change }, { actor }) => {
         const found = await account(caller, userId);
         const isOwn = found.id === caller.account.id;
@@ -107,6 +121,7 @@ export function userRoutes(core: Core): readonly Route[] {
         expected: ifMatch("user_id"),
       },
       returns: { 204: null },
+      fails: [{ kind: "forbidden", why: { rule: "not_yours", noun: "user", id: 7 } }],
       run: async ({ caller, userId, expected }, { actor }) => {
         await accounts.delete(await account(caller, userId), actor, expected);
         return noContent();

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { shared } from "../support/program.ts";
+import { Page, withChromium } from "./chromium.ts";
+
+setDefaultTimeout(30_000);
+
+const PHONE = { width: 360, height: 740 };
+
+withChromium("the page at / in Chromium", (start) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+  let address = "";
+  beforeAll(() => {
+    const { url } = program().app.listen({ host: "127.0.0.1", port: 0 });
+    address = `http://127.0.0.1:${url.port}`;
+  });
+  afterAll(() => program().app.stop(0));
+
+  const open = async (look: "light" | "dark" = "light", size?: { width: number; height: number }) => {
+    const page = await Page.open(`${address}/`, look, size);
+    await page.until("document.querySelector('#readiness').innerText === 'yes'");
+    return Object.assign(page, { [Symbol.dispose]: () => page.close() });
+  };
+  const shown = (page: Page, step: string) => page.text(`form[data-step=${step}] code`);
+  const answer = (page: Page, step: string) => page.text(`form[data-step=${step}] .answer`);
+  const send = async (page: Page, step: string) => {
+    await page.click(`form[data-step=${step}] button[type=submit]`);
+    await page.until(`document.querySelector("form[data-step=${step}] .answer p") !== null`);
+    await page.until(`document.querySelector("form[data-step=${step}] [aria-disabled=true]") === null`);
+  };
+
+  test("walks a first user from an account to a todo, asking nobody else", async () => {
+    using page = await open();
+    await page.fill("input[name=email]", "first.user@example.com");
+    await send(page, "register");
+    expect(await answer(page, "register")).toInclude('"email": "first.user@example.com"');
+    await send(page, "login");
+    expect(await answer(page, "login")).toInclude('"token_type": "bearer"');
+    await page.fill("input[name=title]", `It's "done" & <b>dusted</b>`);
+    await send(page, "todo");
+    expect(JSON.parse((await answer(page, "todo")).replace("200 There is your todo.", ""))).toMatchObject({
+      title: `It's "done" & <b>dusted</b>`,
+    });
+    expect(await page.text("#finish")).toStartWith("That is all of it");
+    expect(page.requested.filter((url) => !url.startsWith(`${address}/`))).toEqual([]);
+    expect(await page.complaints()).toEqual([]);
+  });
+
+  test("shows each request so that it works as copied", async () => {
+    using page = await open();
+    await send(page, "register");
+    await send(page, "login");
+    await page.fill("input[name=title]", "It's \\ $HOME `x`");
+
+    const curl = await output(["bash", "-c", await shown(page, "todo")]);
+    expect(JSON.parse(curl)).toMatchObject({ title: "It's \\ $HOME `x`" });
+
+    await page.click("input[value=fetch]");
+    const script = await output([process.execPath, "--eval", await shown(page, "todo")]);
+    expect(script).toInclude("It's \\\\ $HOME `x`");
+
+    await page.click("input[value=python]");
+    expect(await shown(page, "todo")).toInclude(`json={"title":"It's \\\\ $HOME \`x\`"},`);
+  });
+
+  test("says what is wrong, and what to do", async () => {
+    using page = await open();
+    await send(page, "todo");
+    expect(await answer(page, "todo")).toStartWith("401 This one needs a token: log in first.");
+    await send(page, "login");
+    expect(await answer(page, "login")).toStartWith("401 No account has this address and password");
+    await page.fill("input[name=password]", "short");
+    await send(page, "register");
+    expect(await answer(page, "register")).toInclude("body.password");
+    expect(await page.complaints()).toEqual([]);
+  });
+
+  for (const look of ["light", "dark"] as const) {
+    test(`fits a phone, can be read and has a name for each field in a ${look} look`, async () => {
+      using page = await open(look, PHONE);
+      await send(page, "register");
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBeTrue();
+      expect(
+        await page.evaluate(
+          "[...document.querySelectorAll('input')].filter((e) => e.labels.length === 0).length",
+        ),
+      ).toBe(0);
+      expect(await page.evaluate(FAINT_WORDS)).toEqual([]);
+    });
+  }
+
+  test("can be walked with the keyboard alone", async () => {
+    using page = await open();
+    const seen = await page.tabThrough(20);
+    for (const each of [
+      "A Swagger UI",
+      "INPUT curl",
+      "INPUT email",
+      "INPUT password",
+      "BUTTON Send",
+      "BUTTON Copy",
+    ]) {
+      expect(seen).toContain(each);
+    }
+  });
+});
+
+function output(command: readonly string[]): Promise<string> {
+  return new Response(Bun.spawn([...command], { stderr: "ignore" }).stdout).text();
+}
+
+/** Words whose contrast with their ground is under WCAG's 4.5 to 1. */
+const FAINT_WORDS = `(() => {
+  const channels = (color) => color.match(/[0-9.]+/g).map(Number);
+  const light = (color) => channels(color).slice(0, 3)
+    .map((each) => each / 255)
+    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, each, index) => sum + each * [0.2126, 0.7152, 0.0722][index], 0);
+  const groundOf = (element) => {
+    const { backgroundColor } = getComputedStyle(element);
+    return channels(backgroundColor)[3] === 0 ? groundOf(element.parentElement) : backgroundColor;
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ""))
+    .filter((element) => element.checkVisibility())
+    .filter((element) => {
+      const [a, b] = [light(getComputedStyle(element).color), light(groundOf(element))];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+    })
+    .map((element) => element.tagName + " " + element.innerText);
+})()`;
