@@ -8,8 +8,8 @@ import { integer, integerOrNull } from "./rows.ts";
 /** Nobody reads so many pages of a search; what there is beyond is found by its cursor all the same. */
 const COUNTED_AT_MOST = 10_000;
 
-/** The index of a search holds runs of so many letters: what is shorter has none. */
-const INDEXED_LETTERS = 3;
+/** The index of a search holds runs of three letters, among which those special to `LIKE` do not count. */
+const INDEXED = /[^%_\\]{3}/u;
 
 /** Without an index rows are read in portions, so that nobody else's request waits for all of them on the event loop. */
 const PORTION_OF_IDS = 5_000;
@@ -32,7 +32,7 @@ export function userDirectoryReads(connection: Connection): UserDirectoryReads {
 }
 
 function hasNoIndex({ search }: UserFilter): boolean {
-  return search !== null && [...search].length < INDEXED_LETTERS;
+  return search !== null && !INDEXED.test(search);
 }
 
 interface Selection {
