@@ -211,11 +211,8 @@ export class Accounts {
     const accounts = tx.accounts(realm);
     const nowMs = this.#clock.nowMs();
     const which = account.deletedAtMs === null ? "live" : "any";
-    // Of two who replace an avatar at once, each must find the file that the other put there.
-    const current = requireThere(
-      account,
-      await (change.avatar === undefined ? accounts.byId(id) : accounts.lock(id)),
-    );
+    // Of two who change it at once, the second must find what the first left: the avatar's file, above all.
+    const current = requireThere(account, await accounts.lock(id));
     const replaced = change.avatar === undefined ? null : current.avatar;
     const atVersion = requireVersion(expected, realm, current);
     if (Object.keys(change).length === 0 && passwordHash === null) return { updated: current, replaced };

@@ -71,8 +71,9 @@ export class Logins {
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
     const attempt: Attempt = { realm, subject, account, by, failure: "login.failed" };
     const verified = await this.#judge(attempt, password, async (tx) => {
-      // Read again: between the first look and now the account may have been blocked, deleted or changed.
-      const current = account === null ? null : await tx.accounts(realm).byId(account.id);
+      // Read again: between the first look and now the account may have been blocked, deleted or changed. And locked:
+      // what is granted here must be there for a deletion or a password change that comes at this very moment.
+      const current = account === null ? null : await tx.accounts(realm).lock(account.id);
       if (current === null || !isUnchanged(current, account)) {
         this.#record(tx, attempt, "login.failed");
         return { refusal: "login_failed" as const };
@@ -111,7 +112,7 @@ export class Logins {
     const subject = accountSubject(account.id);
     const attempt: Attempt = { realm, subject, account, by, failure: "password.confirmation_failed" };
     const verified = await this.#judge(attempt, password, async (tx) => {
-      const current = await tx.accounts(realm).byId(account.id);
+      const current = await tx.accounts(realm).lock(account.id);
       if (current !== null && isUnchanged(current, account)) return { granted: await change(tx) };
       this.#record(tx, attempt, attempt.failure);
       return { refusal: "login_failed" as const };

@@ -68,8 +68,8 @@ export class PersonalTokens {
     const nowMs = this.#clock.nowMs();
     const secret = newPersonalToken(account.realm, randomBytes);
     const token = await this.#store.write(async (tx) => {
-      // An account that was deleted since the guard looked must not get a token that outlives its restoration.
-      const owner = await tx.accounts(account.realm).byId(account.id);
+      // An account that was deleted since the guard looked, or is being so, must get no token that a restoration finds.
+      const owner = await tx.accounts(account.realm).lock(account.id);
       if (owner === null || owner.deletedAtMs !== null) {
         throw Fault.of({ kind: "not_found", noun: account.realm, id: account.id });
       }

@@ -73,7 +73,7 @@ export interface AccountReads {
 }
 
 export interface AccountWrites extends AccountReads {
-  /** Deleted accounts too; no other transaction changes the account until this one ends. */
+  /** The account, deleted or not, as it stays until this write changes it: others wait for the end of this one. */
   lock(id: number): Promise<Account | null>;
   /** Fails with `conflict` on `email`, `username` or `phone`. */
   insert(account: NewAccount): Promise<Account>;

@@ -168,6 +168,17 @@ forEachEngine("personal access tokens", (start) => {
     expect(tokens).toMatchObject([{ id, lastUsedAtMs: Date.parse("2026-01-04T10:01:00Z") }]);
   });
 
+  test("S12 a token made while its account is deleted is not there after the restoration", async () => {
+    const { accounts, personalTokens } = program().core;
+    for (let round = 0; round < 10; round += 1) {
+      const owner = await someone(program(), "user");
+      const make = () => owner.client.post("/users/me/tokens", {}, owner);
+      await Promise.all([make(), accounts.delete(owner.account, OPERATOR), make(), make()]);
+      await accounts.restore(owner.account, OPERATOR);
+      expect(await personalTokens.list(owner.account)).toEqual([]);
+    }
+  });
+
   test("a token makes no token with more scopes than it has", async () => {
     const owner = await someone(program(), "user");
     const narrow = await personalToken(owner, { scopes: ["account:write", "todos:read", "todos:read"] });
