@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { scratchFolder, serve } from "../support/process.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { amount, report } from "../support/amount.ts";
@@ -10,6 +11,7 @@ const LOGIN = "/api/v1/users/login";
 const FLOOD_SECONDS = amount("FLOOD_SECONDS", { short: 3, long: 20 });
 const TIMES_CAPACITY = amount("FLOOD_FACTOR", { short: 10, long: 10 });
 const QUEUE = 16;
+const HASHES = amount("HASHES", { short: availableParallelism(), long: availableParallelism() });
 const TICK_MS = 20;
 
 const MEMORY_LIMIT_MB = 400;
@@ -86,7 +88,11 @@ describe("a flood of logins", () => {
   test(
     "S8 beyond the queue it is 503 with Retry-After, memory is bounded, and reads go on",
     async () => {
-      const server = await serve(scratchFolder(), { ...UNLIMITED, HASH_QUEUE: String(QUEUE) });
+      const server = await serve(scratchFolder(), {
+        ...UNLIMITED,
+        HASH_QUEUE: String(QUEUE),
+        HASH_CONCURRENCY: String(HASHES),
+      });
       const person = await signUp(server);
       const capacity = await measureCapacity(server);
 

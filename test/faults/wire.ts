@@ -22,15 +22,19 @@ export async function openWire(url: string): Promise<Wire> {
     moved.resolve();
     moved = Promise.withResolvers();
   };
-  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+  const { promise: closed, resolve: noteClosed } = Promise.withResolvers<void>();
   socket.on("data", (bytes: Buffer) => {
     received += bytes.toString("latin1");
     wake();
   });
-  socket.on("close", () => {
+  const onEnd = () => {
     isOpen = false;
+    noteClosed();
     wake();
-  });
+  };
+  // A server that dies ends the connection, and the second does not always follow.
+  socket.on("end", onEnd);
+  socket.on("close", onEnd);
   return {
     send(bytes) {
       if (isOpen) socket.write(bytes);
