@@ -22,6 +22,7 @@ const KEY = new RegExp(`^[\\x21-\\x7e]{1,${IDEMPOTENCY_KEY_MAX_CHARACTERS}}$`);
 export const once: Part<Once> = {
   kind: "input",
   documents: {
+    fails: ["invalid"],
     header: {
       name: NAME,
       description:

@@ -3,7 +3,7 @@ import type { Start } from "../support/program.ts";
 
 const PATH = Bun.which("chromium") ?? Bun.which("chromium-browser") ?? Bun.which("google-chrome");
 
-/** No sandbox, since tests run as root in containers; and no way to any host but this one. */
+/** No sandbox, since tests run as root in containers; and no way to any host but this one. All suites share one process. */
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -12,7 +12,7 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
 
 /** Tells what a page was refused, and what went wrong in it. */

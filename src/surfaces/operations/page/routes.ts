@@ -20,7 +20,7 @@ export interface About {
   readonly isDocumented: boolean;
 }
 
-const REGISTRATION = "Anyone, as a user; an administrator is made by another.";
+const REGISTRATION = "Anyone, as a user. An administrator is made by another, the first by the setup token.";
 
 const Index = t.Object(
   {
