@@ -71,7 +71,7 @@ export class PersonalTokens {
       // An account that was deleted since the guard looked, or is being so, must get no token that a restoration finds.
       const owner = await tx.accounts(account.realm).lock(account.id);
       if (owner === null || owner.deletedAtMs !== null) {
-        throw Fault.of({ kind: "not_found", noun: account.realm, id: account.id });
+        throw Fault.of({ kind: "invalid_token" }, new Error("account_deleted"));
       }
       const made = await tx.personalTokens.insert({
         realm: account.realm,

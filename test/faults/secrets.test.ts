@@ -101,7 +101,11 @@ describe("what is kept", () => {
     const folder = scratchFolder();
     const server = await serve(folder, { ...SETTINGS, DATABASE_URL: "sqlite:///app.db" });
     const secrets = await liveALittle(server);
-    const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+    const files = new Map(
+      readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => [name, readFileSync(join(folder, name))]),
+    );
     expect([...files.keys()]).toEqual(expect.arrayContaining(["app.db", "app.db-wal"]));
     // Else the search would search nothing.
     expect(files.get("app.db-wal")?.includes("@example.com")).toBe(true);

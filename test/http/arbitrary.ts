@@ -194,11 +194,16 @@ const formContent = (schema: TObject): fc.Arbitrary<Content> =>
     const given = Object.entries(values).filter(([, value]) => value !== undefined);
     return {
       body: new URLSearchParams(
-        given.map(([name, value]): [string, string] => [name, String(value)]),
+        given.map(([name, value]): [string, string] => [name, inForm(value)]),
       ).toString(),
       type: FORM_TYPE,
     };
   });
+
+/** A form holds text alone; an object may have nothing by which `String` could write it. */
+function inForm(value: unknown): string {
+  return typeof value === "object" ? (JSON.stringify(value) ?? "") : String(value);
+}
 
 const oddContent: fc.Arbitrary<Content> = fc.record({
   body: fc.oneof(
