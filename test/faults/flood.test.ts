@@ -8,7 +8,7 @@ import { get, newEmail, PASSWORD, post, signUp, UNLIMITED } from "./people.ts";
 import type { Person } from "./people.ts";
 
 const LOGIN = "/api/v1/users/login";
-const FLOOD_SECONDS = amount("FLOOD_SECONDS", { short: 3, long: 20 });
+const FLOOD_SECONDS = amount("FLOOD_SECONDS", { short: 2, long: 20 });
 const TIMES_CAPACITY = amount("FLOOD_FACTOR", { short: 10, long: 10 });
 const QUEUE = 16;
 const HASHES = amount("HASHES", { short: availableParallelism(), long: availableParallelism() });
