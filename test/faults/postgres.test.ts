@@ -145,6 +145,27 @@ describe.if(programs !== null)("PostgreSQL under traffic", () => {
   );
 
   test(
+    "S29 S32 where the database may take longer than a request, the request's own deadline counts",
+    async () => {
+      const patient = { DB_STATEMENT_TIMEOUT_MS: "60000", DB_ACQUIRE_TIMEOUT_MS: "60000" };
+      server = await serve(scratchFolder(), { ...SETTINGS, ...patient, DATABASE_URL: cluster.url });
+      person = await signUp(server);
+      cluster.freeze("everything");
+      const asked = Array.from({ length: POOL_SIZE * 2 }, () =>
+        timed(get(server, "/api/v1/users/me", person.token)),
+      );
+      for (const { status, ms } of await Promise.all(asked)) {
+        expect(status).toBe(503);
+        expect(ms).toBeLessThan(SLOWEST_MS);
+      }
+      cluster.thaw();
+      await recovered();
+      await everyConnectionWorks();
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "S32 a program that starts while it is away says so and ends, and starts once it is back",
     async () => {
       await cluster.stop();
