@@ -1,6 +1,6 @@
 /**
  * Holds the OpenAPI document to the rules of two linters, which are too large to be installed with the rest:
- * docs/decisions/0151-documentation-from-routes.md. Exits with 1 where either finds an error.
+ * docs/decisions/0014-documentation-from-routes.md. Exits with 1 where either finds an error.
  *
  *   bun scripts/lint-openapi.ts http://localhost:8000
  */
