@@ -145,7 +145,7 @@ export class Logins {
         await this.#noteFailure(attempt);
         return { refusal: "login_failed" as const };
       }
-      const newHash = rehash ? await this.#hasher.hash(password) : null;
+      const newHash = rehash ? await this.#rehash(attempt, password) : null;
       const settling = this.#store.write(async (tx) => {
         const nowMs = this.#clock.nowMs();
         const after = succeeded(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
@@ -188,6 +188,13 @@ export class Logins {
     return this.#hasher
       .verify(password, attempt.account?.passwordHash ?? null)
       .catch((error: unknown) => this.#takeBack(attempt, error));
+  }
+
+  /** The password under current parameters; null where there is too much to do now: another login will see to it. */
+  #rehash(attempt: Attempt, password: string): Promise<string | null> {
+    return this.#hasher
+      .hash(password)
+      .catch((error: unknown) => (Fault.is(error, "overloaded") ? null : this.#takeBack(attempt, error)));
   }
 
   /** Gives the reservation back, so that it does not count as a guess that nobody settled. */
