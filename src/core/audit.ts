@@ -30,6 +30,8 @@ export const AUDIT_EVENTS = [
   "token.revoked",
   "todo.changed",
   "todo.deleted",
+  "item.changed",
+  "item.deleted",
   PRUNED,
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];

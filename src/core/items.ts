@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { nothingElse } from "./idempotency.ts";
 import type { Also } from "./idempotency.ts";
-import { requireOwned } from "./owned.ts";
+import { requireOwned, tellOwner } from "./owned.ts";
 import type { Listing, Page, PageRequest, Pages, Slice } from "./pages.ts";
 import type { Store } from "./store.ts";
 
@@ -100,16 +100,20 @@ export class Items {
 
   update(caller: Caller, id: number, change: ItemChange): Promise<Item> {
     return this.#store.write(async (tx) => {
-      requireOwned(caller, "item", id, await tx.items.byId(id));
+      const item = requireOwned(caller, "item", id, await tx.items.byId(id));
       const trimmed = change.name === undefined ? change : { ...change, name: change.name.trim() };
-      return (await tx.items.update(id, trimmed, this.#clock.nowMs())) ?? missing(id);
+      const nowMs = this.#clock.nowMs();
+      const updated = (await tx.items.update(id, trimmed, nowMs)) ?? missing(id);
+      tellOwner(tx, caller, "item", item, { what: "changed", atMs: nowMs });
+      return updated;
     });
   }
 
   delete(caller: Caller, id: number): Promise<void> {
     return this.#store.write(async (tx) => {
-      requireOwned(caller, "item", id, await tx.items.byId(id));
+      const item = requireOwned(caller, "item", id, await tx.items.byId(id));
       if (!(await tx.items.delete(id))) missing(id);
+      tellOwner(tx, caller, "item", item, { what: "deleted", atMs: this.#clock.nowMs() });
     });
   }
 }

@@ -1,11 +1,10 @@
-import type { AuditEvent } from "./audit.ts";
 import type { Caller } from "./caller.ts";
 import { requireRole } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { nothingElse } from "./idempotency.ts";
 import type { Also } from "./idempotency.ts";
-import { requireOwned } from "./owned.ts";
+import { requireOwned, tellOwner } from "./owned.ts";
 import type { Listing, Order } from "./pages.ts";
 import type { Store, TodoChange, TodoFilter, TodoReads, TodoSelection, TodoSort, Writes } from "./store.ts";
 import { requireVersion, rowGone } from "./versions.ts";
@@ -162,7 +161,7 @@ export class Todos {
     const nowMs = this.#clock.nowMs();
     const updated = await tx.todos.update(id, trimmed, nowMs, atVersion);
     if (updated === null) throw rowGone(atVersion, "todo", id);
-    tellOwner(tx, caller, todo, "todo.changed", nowMs);
+    tellOwner(tx, caller, "todo", todo, { what: "changed", atMs: nowMs });
     return updated;
   }
 
@@ -170,7 +169,7 @@ export class Todos {
     const todo = await within(tx.todos, caller, id);
     const atVersion = requireVersion(expected, "todo", todo);
     if (!(await tx.todos.delete(id, atVersion))) throw rowGone(atVersion, "todo", id);
-    tellOwner(tx, caller, todo, "todo.deleted", this.#clock.nowMs());
+    tellOwner(tx, caller, "todo", todo, { what: "deleted", atMs: this.#clock.nowMs() });
   }
 }
 
@@ -196,11 +195,4 @@ function tellOperation(error: unknown, index: number): never {
   const failure = error.what;
   if (failure.kind !== "not_found" && failure.kind !== "forbidden") throw error;
   throw Fault.of({ kind: "operation_failed", index, failure }, error);
-}
-
-/** What an administrator does with what is somebody else's is told in the trail. */
-function tellOwner(tx: Writes, caller: Caller, todo: Todo, event: AuditEvent, atMs: number): void {
-  if (todo.accountId === caller.account.id) return;
-  const subject = { realm: "user", id: todo.accountId } as const;
-  tx.audit.record({ event, atMs, by: caller.by, subject, detail: { todo: todo.id } });
 }

@@ -180,6 +180,24 @@ forEachEngine("audit trail", (start) => {
       expect(rows[0]?.clientAddress).toBe(boss.client.address);
     });
 
+    test("what a role admin does with another's item, and not what owners do with theirs", async () => {
+      const owner = await someone(program(), "user");
+      const boss = await someone(program(), "user");
+      await program().core.accounts.update(boss.account, { role: "admin" }, null, OPERATOR);
+      const made = await owner.client.post("/api/v1/items", { name: "Mine" }, owner);
+      const id = Object(made.body).id;
+      const rows = await since(async () => {
+        await owner.client.patch(`/api/v1/items/${id}`, { name: "Still mine" }, owner);
+        await boss.client.patch(`/api/v1/items/${id}`, { name: "Seen" }, boss);
+        await boss.client.delete(`/api/v1/items/${id}`, boss);
+      });
+      expect(rows).toMatchObject([
+        { event: "item.changed", actor: { id: boss.account.id }, subject: { id: owner.account.id } },
+        { event: "item.deleted", actor: { id: boss.account.id }, subject: { id: owner.account.id } },
+      ]);
+      expect(JSON.parse(rows[0]?.detail ?? "")).toEqual({ item: id });
+    });
+
     test("a write that fails leaves no row", async () => {
       const { account } = await someone(program(), "user");
       const other = await someone(program(), "user");
