@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sayOnce } from "../support/postgres.ts";
+import { sayOnce } from "../support/needed.ts";
 import { scratchFolder, serve } from "../support/process.ts";
 import { get, newEmail, PASSWORD, post, UNLIMITED } from "./people.ts";
 

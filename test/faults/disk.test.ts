@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { appendFileSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { sayOnce } from "../support/postgres.ts";
+import { sayOnce } from "../support/needed.ts";
 import { scratchFolder, serve } from "../support/process.ts";
 import { get, PASSWORD, post, put, signUp, storedTodo, todosOf, UNLIMITED } from "./people.ts";
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { isRequired, sayOnce } from "../support/postgres.ts";
+import { sayOnce } from "../support/needed.ts";
+import { isRequired } from "../support/postgres.ts";
 import { findPostgresPrograms, startPostgresCluster } from "../support/postgres-cluster.ts";
 import type { PostgresCluster } from "../support/postgres-cluster.ts";
 import { scratchFolder, serve } from "../support/process.ts";

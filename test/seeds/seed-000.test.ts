@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { listening } from "../support/listening.ts";
+import { hasCurl } from "../support/needed.ts";
 import { forEachEngine } from "../support/program.ts";
 import { Shell } from "./shell.ts";
 import type { Printed } from "./shell.ts";
@@ -38,7 +39,7 @@ forEachEngine("seed 000", (start) => {
   const accessToken = ({ body }: Printed) => String(Reflect.get(Object(body), "access_token"));
   const token = { access_token: expect.any(String), token_type: "bearer" };
 
-  describe("testing with curl", () => {
+  describe.if(hasCurl())("testing with curl", () => {
     test("register, log in, create a todo, refresh, log out", async () => {
       using shell = new Shell();
       const run = runner(shell);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { listening } from "../support/listening.ts";
+import { hasCurl } from "../support/needed.ts";
 import { forEachEngine } from "../support/program.ts";
 import { Shell } from "./shell.ts";
 import type { Printed } from "./shell.ts";
@@ -52,7 +53,7 @@ function asCurl(origin: string, request: string): string {
 forEachEngine("seed 002", (start) => {
   const server = listening(start);
 
-  test("its requests answer as it shows", async () => {
+  test.if(hasCurl())("its requests answer as it shows", async () => {
     using shell = new Shell();
     const run = async (request: string): Promise<Printed> => {
       const [printed] = await shell.run(asCurl(server().origin, request));
@@ -88,7 +89,7 @@ forEachEngine("seed 002", (start) => {
     expect((await run(REVOKE)).status).toBe(204);
   });
 
-  test(
+  test.if(hasCurl())(
     "its limits are 5, 10 and 20 a minute",
     async () => {
       using shell = new Shell();

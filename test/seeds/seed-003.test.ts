@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import axios from "axios";
 import { listening } from "../support/listening.ts";
+import { hasCurl } from "../support/needed.ts";
 import { forEachEngine } from "../support/program.ts";
 import { Shell } from "./shell.ts";
 import type { Printed } from "./shell.ts";
@@ -64,7 +65,7 @@ forEachEngine("seed 003", (start) => {
     created_at: expect.stringMatching(/Z$/),
   });
 
-  describe("testing with curl", () => {
+  describe.if(hasCurl())("testing with curl", () => {
     const one = async (shell: Shell, snippet: string): Promise<Printed> => {
       const [printed] = await shell.run(here(snippet));
       if (printed === undefined) throw new Error(`no answer to ${snippet}`);

@@ -4,7 +4,8 @@ import { openPostgres, type PostgresOptions } from "../../src/storage/postgres.t
 import { integer } from "../../src/storage/rows.ts";
 import { eventually } from "../support/eventually.ts";
 import { failureOf } from "../support/failure.ts";
-import { isRequired, sayOnce } from "../support/postgres.ts";
+import { sayOnce } from "../support/needed.ts";
+import { isRequired } from "../support/postgres.ts";
 import {
   findPostgresPrograms,
   type PostgresCluster,

@@ -1,5 +1,5 @@
 import { afterAll } from "bun:test";
-import { sayOnce } from "./postgres.ts";
+import { sayOnce } from "./needed.ts";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
-import { sayOnce } from "./postgres.ts";
+import { isThere } from "./needed.ts";
 
 const PROGRAM = "/usr/sbin/nginx";
 
@@ -16,10 +16,10 @@ export interface Nginx {
 
 /** In CI its absence fails the run; elsewhere what is skipped is said, once. */
 export function hasNginx(): boolean {
-  if (findProgram() !== null) return true;
-  if (process.env["CI"] !== undefined) throw new Error("nginx is not installed, and its tests must run here");
-  sayOnce("SKIPPED: all tests on nginx, since it is not installed (Debian: nginx)");
-  return false;
+  return isThere(
+    findProgram() !== null,
+    "SKIPPED: all tests on nginx, since it is not installed (Debian: nginx)",
+  );
 }
 
 /** An nginx of the test's own, with a file as it stands in `conf.d`, and everything it writes in a folder of its own. */

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
-import { sayOnce } from "./postgres.ts";
+import { isThere } from "./needed.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
@@ -15,11 +15,10 @@ export interface PgBouncer {
 
 /** In CI its absence fails the run; elsewhere what is skipped is said, once. */
 export function hasPgBouncer(): boolean {
-  if (findProgram() !== null) return true;
-  if (process.env["CI"] !== undefined)
-    throw new Error("pgbouncer is not installed, and its tests must run here");
-  sayOnce("SKIPPED: all tests on PgBouncer, since it is not installed (Debian: pgbouncer)");
-  return false;
+  return isThere(
+    findProgram() !== null,
+    "SKIPPED: all tests on PgBouncer, since it is not installed (Debian: pgbouncer)",
+  );
 }
 
 /** In transaction mode, with so many connections to the server that its clients have to share them. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from "bun:test";
+import { sayOnce } from "./needed.ts";
 
 const SERVER_URL = process.env["TEST_POSTGRES_URL"] ?? "postgres://root@127.0.0.1:5432/postgres";
 
@@ -42,12 +43,4 @@ async function onServer(sql: string): Promise<void> {
   } finally {
     await server.close({ timeout: 0 });
   }
-}
-
-/** Each test file has modules of its own; the process is theirs in common. */
-export function sayOnce(line: string): void {
-  const said = process.env["LATCHKEY_TEST_SAID"] ?? "";
-  if (said.includes(line)) return;
-  process.env["LATCHKEY_TEST_SAID"] = `${said}${line}\n`;
-  process.stderr.write(`${line}\n`);
 }

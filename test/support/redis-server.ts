@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./ports.ts";
-import { sayOnce } from "./postgres.ts";
+import { isThere } from "./needed.ts";
 
 /** A Redis of the test's own, to be killed, frozen and started again without harm to anybody else's. */
 export interface RedisServer {
@@ -18,11 +18,10 @@ export interface RedisServer {
 
 /** In CI its absence fails the run; elsewhere what is skipped is said, once. */
 export function hasRedisServer(): boolean {
-  if (Bun.which("redis-server") !== null) return true;
-  if (process.env["CI"] !== undefined)
-    throw new Error("redis-server is not installed, and its tests must run here");
-  sayOnce("SKIPPED: all tests on Redis, since redis-server is not installed (Debian: redis-server)");
-  return false;
+  return isThere(
+    Bun.which("redis-server") !== null,
+    "SKIPPED: all tests on Redis, since redis-server is not installed (Debian: redis-server)",
+  );
 }
 
 /** Not yet started. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { sayOnce } from "./postgres.ts";
+import { sayOnce } from "./needed.ts";
 
 /** Chance is different in each run, and the same again for whoever names its seed. */
 const given = process.env["FAULTS_SEED"];

@@ -1,0 +1,27 @@
+/**
+ * What tests lean on beside Bun. Where something is missing its tests are skipped, which is said once; in CI nothing
+ * is skipped: there it fails the run.
+ */
+export function isThere(found: boolean, line: string): boolean {
+  if (found) return true;
+  if (process.env["CI"] !== undefined) throw new Error(line.replace("SKIPPED", "CANNOT BE SKIPPED HERE"));
+  sayOnce(line);
+  return false;
+}
+
+/** For a shell's examples, run as they are written. */
+export function hasCurl(): boolean {
+  const found = Bun.which("bash") !== null && Bun.which("curl") !== null;
+  return isThere(
+    found,
+    "SKIPPED: the examples for curl, since bash or curl is not installed (Debian: bash, curl)",
+  );
+}
+
+/** Each test file has modules of its own; the process is theirs in common. */
+export function sayOnce(line: string): void {
+  const said = process.env["LATCHKEY_TEST_SAID"] ?? "";
+  if (said.includes(line)) return;
+  process.env["LATCHKEY_TEST_SAID"] = `${said}${line}\n`;
+  process.stderr.write(`${line}\n`);
+}
