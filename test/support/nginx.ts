@@ -17,8 +17,8 @@ export interface Nginx {
 /** In CI its absence fails the run; elsewhere what is skipped is said, once. */
 export function hasNginx(): boolean {
   return isThere(
-    findProgram() !== null,
-    "SKIPPED: all tests on nginx, since it is not installed (Debian: nginx)",
+    findProgram() !== null && Bun.which("openssl") !== null,
+    "SKIPPED: all tests on nginx, since it or openssl is not installed (Debian: nginx, openssl)",
   );
 }
 
