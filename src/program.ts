@@ -1,4 +1,3 @@
-import { migrationFiles } from "../migrations/index.ts";
 import { createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
@@ -16,9 +15,9 @@ import { Recurring } from "./core/recurring.ts";
 import type { HttpServer } from "./http/server.ts";
 import { KeyFolder } from "./key-files.ts";
 import { LiveKeys } from "./live-keys.ts";
+import { LiveSchema } from "./live-schema.ts";
 import { RedisRateLimitStore } from "./redis/rate-limits.ts";
 import type { Database } from "./storage/database.ts";
-import { migrateUp, parseMigrations } from "./storage/migrations.ts";
 import { openFiles } from "./storage/files.ts";
 import { openDatabase } from "./storage/open.ts";
 import { openStore } from "./storage/store.ts";
@@ -65,14 +64,22 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
       : new RedisRateLimitStore({ url: config.redisUrl, own: ownLimits, log });
 
   const recurring = new Recurring(log);
-  let isStarted = false;
+  const schema = new LiveSchema({
+    database,
+    clock,
+    log,
+    onCurrent: () =>
+      core.adminSetup.announce().catch((error: unknown) => {
+        log.error("admin.setup_not_announced", {}, error);
+      }),
+  });
   let isStopping = false;
   const health = {
     checks: {
       database: () => database.ping(),
       ...(sharedLimits === null ? {} : { redis: () => sharedLimits.ping() }),
     },
-    isStarted: () => isStarted,
+    isStarted: () => schema.isCurrent(),
     isStopping: () => isStopping,
   };
   const app = createApp({ core, config, health, limits: sharedLimits ?? ownLimits, log });
@@ -84,15 +91,8 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     keys,
     async start() {
       await sharedLimits?.start();
-      if (config.database.autoMigrate) {
-        const applied = await migrateUp(database, parseMigrations(migrationFiles), clock);
-        for (const { version, name } of applied) log.info("migration.applied", { version, name });
-      }
+      await (config.database.autoMigrate ? schema.migrate() : schema.expectMigrated());
       keys.start();
-      isStarted = true;
-      await core.adminSetup.announce().catch((error: unknown) => {
-        log.error("admin.setup_not_announced", {}, error);
-      });
     },
     startTasks() {
       const { housekeeping, tokenUses } = core;

@@ -19,6 +19,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["log.ts", ["core/"]],
   ["key-files.ts", ["core/"]],
   ["live-keys.ts", ["core/", "key-files.ts"]],
+  ["live-schema.ts", ["core/", "storage/", "../migrations/"]],
   ["version.ts", ["../package.json"]],
   ["program.ts", EVERYTHING],
   ["main.ts", EVERYTHING],

@@ -9,7 +9,8 @@ import { t } from "../../http/schema.ts";
 export interface Health {
   /** By name, what the server leans on; each fails with `unavailable` where it cannot be reached. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
-  isStarted(): boolean;
+  /** Whether the migrations are applied, by this process or another. */
+  isStarted(): Promise<boolean>;
   isStopping(): boolean;
 }
 
@@ -45,8 +46,10 @@ export function healthRoutes(health: Health): readonly Route[] {
       operation: "startup",
       takes: {},
       returns: { 200: Status, 503: Status },
-      run: () =>
-        health.isStarted() ? ok({ status: "started" }) : { status: 503, body: { status: "starting" } },
+      run: async () =>
+        (await health.isStarted())
+          ? ok({ status: "started" })
+          : { status: 503, body: { status: "starting" } },
     }),
 
     route("GET", "/health/readiness", {
@@ -65,7 +68,7 @@ async function readiness(health: Health): Promise<Reply> {
   );
   const checks = Object.fromEntries(results);
   if (health.isStopping()) return { status: 503, body: { status: "stopping", checks } };
-  const isReady = health.isStarted() && results.every(([, result]) => result === "ok");
+  const isReady = results.every(([, result]) => result === "ok") && (await health.isStarted());
   return isReady ? ok({ status: "ready", checks }) : { status: 503, body: { status: "unavailable", checks } };
 }
 
