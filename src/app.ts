@@ -3,13 +3,14 @@ import { SECOND_MS } from "./core/clock.ts";
 import type { Core } from "./core/core.ts";
 import type { Log } from "./core/log.ts";
 import type { RateLimitRule, RateLimitStore } from "./core/rate-limit.ts";
-import type { LimitName } from "./http/exchange.ts";
+import type { LimitName, Services } from "./http/exchange.ts";
 import { openApiDocument } from "./http/openapi.ts";
+import type { ResponderPolicy } from "./http/responder.ts";
 import { createServer } from "./http/server.ts";
 import type { HttpServer } from "./http/server.ts";
 import type { Surface } from "./http/surface.ts";
 import { apiV1 } from "./surfaces/api-v1/index.ts";
-import { operations, operationsDialect } from "./surfaces/operations/index.ts";
+import { metricsAlone, operations, operationsDialect } from "./surfaces/operations/index.ts";
 import type { Documentation } from "./surfaces/operations/docs/routes.ts";
 import type { About } from "./surfaces/operations/page/routes.ts";
 import type { Health } from "./surfaces/operations/health.ts";
@@ -23,9 +24,12 @@ export function createApp(parts: {
   config: Config;
   health: Health;
   limits: RateLimitStore;
+  renderMetrics: () => Promise<string>;
   log: Log;
 }): HttpServer {
-  const { core, config, health, limits, log } = parts;
+  const { core, config, health, limits, renderMetrics, log } = parts;
+  const { metricsToken, metricsPort } = config;
+  const servesMetrics = metricsPort === null && metricsToken !== null;
   const surfaces: readonly Surface[] = [
     apiV1(core, config.cookie),
     v1(core, { version: VERSION, environment: config.environment }),
@@ -36,24 +40,49 @@ export function createApp(parts: {
       publicUrl: config.publicUrl,
       about: about(config),
       documentation: config.debug ? documentation(() => surfaces, config) : null,
+      metrics: servesMetrics ? { render: renderMetrics, token: metricsToken } : null,
     }),
   ];
   return createServer({
     surfaces,
     fallback: operationsDialect,
     services: {
-      authentication: core.authentication,
-      idempotency: core.idempotency,
+      ...unlimited(core),
       limits: config.rateLimits.enabled ? { store: limits, rules: limitRules(config) } : null,
       cors: { origins: config.corsOrigins },
     },
-    policy: {
-      requestTimeoutMs: config.requestTimeoutSeconds * SECOND_MS,
-      trustedProxies: config.trustProxy,
-      strictTransport: config.isProduction,
-    },
+    policy: responderPolicy(config),
     log,
   });
+}
+
+/** What answers on METRICS_PORT. */
+export function createMetricsApp(parts: {
+  core: Core;
+  config: Config;
+  renderMetrics: () => Promise<string>;
+  log: Log;
+}): HttpServer {
+  const { core, config, renderMetrics, log } = parts;
+  return createServer({
+    surfaces: [metricsAlone(renderMetrics)],
+    fallback: operationsDialect,
+    services: unlimited(core),
+    policy: responderPolicy(config),
+    log,
+  });
+}
+
+function unlimited({ authentication, idempotency }: Core): Services {
+  return { authentication, idempotency, limits: null, cors: { origins: [] } };
+}
+
+function responderPolicy(config: Config): ResponderPolicy {
+  return {
+    requestTimeoutMs: config.requestTimeoutSeconds * SECOND_MS,
+    trustedProxies: config.trustProxy,
+    strictTransport: config.isProduction,
+  };
 }
 
 function about({ appName, database, debug }: Config): About {

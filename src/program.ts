@@ -1,4 +1,4 @@
-import { createApp } from "./app.ts";
+import { createApp, createMetricsApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
 import { AuditSealer } from "./core/audit-chain.ts";
@@ -16,6 +16,7 @@ import type { HttpServer } from "./http/server.ts";
 import { KeyFolder } from "./key-files.ts";
 import { LiveKeys } from "./live-keys.ts";
 import { LiveSchema } from "./live-schema.ts";
+import { Meters } from "./metrics.ts";
 import { RedisRateLimitStore } from "./redis/rate-limits.ts";
 import type { Database } from "./storage/database.ts";
 import { openFiles } from "./storage/files.ts";
@@ -30,6 +31,8 @@ export interface Program {
   readonly core: Core;
   readonly database: Database;
   readonly app: HttpServer;
+  /** What answers on METRICS_PORT; null where there is none. */
+  readonly metricsApp: HttpServer | null;
   readonly keys: LiveKeys;
   /** Applies the migrations, unless the settings leave that to someone else. */
   start(): Promise<void>;
@@ -43,13 +46,17 @@ export interface Program {
 
 /** Fails with `KeysRefused` where the key files cannot be used. */
 export function assemble(config: Config, parts: { clock: Clock; log: Log; secret: string }): Program {
-  const { clock, log, secret } = parts;
+  const { clock, secret } = parts;
+  const meters = new Meters(clock);
+  const log = meters.listeningTo(parts.log);
   const keys = openKeys(config, secret, log);
-  const database = openDatabase(config.database, log);
+  const database = openDatabase(config.database, log, meters.onStatement);
+  const { hashConcurrency: concurrency, hashQueue: maxQueued } = config;
+  const hasher = createHasher({ concurrency, maxQueued, clock, log, onHash: meters.onHash });
   const core = createCore({
-    store: openStore(database, new AuditSealer(secret)),
+    store: openStore(database, new AuditSealer(secret), meters.onWrite),
     files: openFiles(config),
-    hasher: createHasher({ concurrency: config.hashConcurrency, maxQueued: config.hashQueue, clock, log }),
+    hasher,
     keyring: keys.keyring,
     clock,
     log,
@@ -82,12 +89,24 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     isStarted: () => schema.isCurrent(),
     isStopping: () => isStopping,
   };
-  const app = createApp({ core, config, health, limits: sharedLimits ?? ownLimits, log });
+  const renderMetrics = () => meters.render();
+  const app = createApp({ core, config, health, limits: sharedLimits ?? ownLimits, renderMetrics, log });
+  const metricsApp =
+    config.metricsPort === null ? null : createMetricsApp({ core, config, renderMetrics, log });
+  meters.watch({
+    engine: database.engine,
+    hasher,
+    connections: () => database.connections(),
+    inFlight: () => app.inFlight(),
+    sessionsOpen: () => core.store.read.sessions.countOpen(),
+    rateLimitWindows: () => ownLimits.size,
+  });
 
   return {
     core,
     database,
     app,
+    metricsApp,
     keys,
     async start() {
       await sharedLimits?.start();
@@ -96,6 +115,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     },
     startTasks() {
       const { housekeeping, tokenUses } = core;
+      meters.start();
       recurring.every("token_uses", MINUTE_MS, MINUTE_MS, () => tokenUses.flush());
       recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async () => {
         await housekeeping.run();
@@ -107,6 +127,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     },
     async close() {
       keys.stop();
+      meters.stop();
       sharedLimits?.close();
       await recurring.stop();
       await core.tokenUses.flush().catch((error: unknown) => log.error("token_uses.lost", {}, error));

@@ -17,6 +17,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["config.ts", ["config/"]],
   ["config/", ["config/", "type core/"]],
   ["log.ts", ["core/"]],
+  ["metrics.ts", ["core/", "version.ts"]],
   ["key-files.ts", ["core/"]],
   ["live-keys.ts", ["core/", "key-files.ts"]],
   ["live-schema.ts", ["core/", "storage/", "../migrations/"]],

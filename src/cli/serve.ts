@@ -45,9 +45,10 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     await program.start();
     program.startTasks();
     const { url } = program.app.listen(config);
+    const metrics = listenForMetrics(program, config);
     // The log has its own way out: what it told so far belongs above.
     await output.flush();
-    announce(config, url, log, terminal);
+    announce(config, url, metrics, log, terminal);
     await stopRequested(log);
     await stop(program, config, log);
     return exitCodes.ok;
@@ -60,12 +61,13 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
 }
 
 /** What a person needs to know at a start; machines read the log's line below it. */
-function announce(config: Config, url: URL, log: Log, terminal: Terminal): void {
+function announce(config: Config, url: URL, metrics: URL | null, log: Log, terminal: Terminal): void {
   const address = reachable(config.host, url);
   const facts: readonly (readonly [string, string])[] = [
     ["address", address],
     ...(config.debug ? [["docs", `${address}/docs`] as const] : []),
     ["health", `${address}/health`],
+    ...(metrics === null ? [] : [["metrics", `${reachable(config.host, metrics)}/metrics`] as const]),
     ["database", describeDatabase(config)],
   ];
   terminal.out("");
@@ -76,6 +78,11 @@ function announce(config: Config, url: URL, log: Log, terminal: Terminal): void 
   for (const line of unfit) terminal.out(`  - ${line}`);
   terminal.out("");
   log.info("server.started", { version: VERSION, port: Number(url.port), database: config.database.engine });
+}
+
+function listenForMetrics({ metricsApp }: Program, { host, metricsPort }: Config): URL | null {
+  if (metricsApp === null || metricsPort === null) return null;
+  return metricsApp.listen({ host, port: metricsPort }).url;
 }
 
 /** An address that can be opened, where the server listens on all of them. */
@@ -115,6 +122,8 @@ function stopRequested(log: Log): Promise<void> {
 async function stop(program: Program, config: Config, log: Log): Promise<void> {
   program.announceStop();
   await program.app.stop(config.shutdownTimeoutSeconds * SECOND_MS);
+  // Last, so that the last of the requests are still seen.
+  await program.metricsApp?.stop(0);
   await program.close();
   log.info("server.stopped");
 }

@@ -1,10 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Account, Accounts, Registration } from "./accounts.ts";
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import type { Log } from "./log.ts";
+import { isSameSecret } from "./same-secret.ts";
 import type { Store, Writes } from "./store.ts";
 
 /**
@@ -37,7 +38,7 @@ export class AdminSetup {
 
   /** Fails with `forbidden` for a wrong token, and for the right one once there is an administrator. */
   async admit(token: string, by: Actor): Promise<void> {
-    if (isSame(token, this.#token) && !(await this.#isDone())) return;
+    if (isSameSecret(token, this.#token) && !(await this.#isDone())) return;
     this.#log.warning("admin.setup_refused", logged(by));
     throw forbidden();
   }
@@ -62,10 +63,4 @@ export class AdminSetup {
 
 function forbidden(): Fault {
   return Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
-}
-
-/** In a time that tells nothing about how much of it is right: hashes have one length, and cannot be steered. */
-function isSame(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }

@@ -13,13 +13,15 @@ const WEIGHT_OF_LATEST = 0.1;
 export class BoundedQueue {
   readonly #limits: QueueLimits;
   readonly #clock: Clock;
+  readonly #onDone: ((durationMs: number) => void) | undefined;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #typicalJobMs = 0;
 
-  constructor(limits: QueueLimits, clock: Clock) {
+  constructor(limits: QueueLimits, clock: Clock, onDone?: (durationMs: number) => void) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#onDone = onDone;
   }
 
   get running(): number {
@@ -37,7 +39,9 @@ export class BoundedQueue {
     try {
       return await job();
     } finally {
-      this.#learn(this.#clock.nowMs() - startedAtMs);
+      const durationMs = this.#clock.nowMs() - startedAtMs;
+      this.#learn(durationMs);
+      this.#onDone?.(durationMs);
       this.#leavePlace();
     }
   }

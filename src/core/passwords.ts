@@ -86,6 +86,8 @@ export interface Hasher {
 export interface HasherOptions extends QueueLimits {
   readonly log: Log;
   readonly clock?: Clock;
+  /** Told how long each took, once its turn had come. */
+  readonly onHash?: (durationMs: number) => void;
 }
 
 /** OWASP's first choice for argon2id. */
@@ -99,8 +101,8 @@ const WRONG: Verification = { ok: false, rehash: false };
  * Hashes on Bun's thread pool, never on the event loop, and only so many at once: each takes 19 MiB, and the
  * pool serves files and name look-ups too.
  */
-export function createHasher({ log, clock = systemClock, ...limits }: HasherOptions): Hasher {
-  const queue = new BoundedQueue(limits, clock);
+export function createHasher({ log, clock = systemClock, onHash, ...limits }: HasherOptions): Hasher {
+  const queue = new BoundedQueue(limits, clock, onHash);
   const nobodysHash = makeNobodysHash();
 
   async function judge(password: string, storedHash: string | null): Promise<Verification> {

@@ -144,6 +144,8 @@ export interface SessionReads {
   /** Open and with a token that still refreshes, newest first. */
   openOf(accountId: number, nowMs: number): Promise<readonly Session[]>;
   token(tokenHash: Uint8Array): Promise<{ token: RefreshToken; session: Session } | null>;
+  /** Those that nobody has ended; the ones that expired count until they are removed. */
+  countOpen(): Promise<number>;
 }
 
 export interface SessionWrites extends SessionReads {

@@ -96,7 +96,7 @@ export class Responder {
     const late = (): Reply => {
       if (!isArriving(exchange.request)) {
         const overdue = Fault.of({ kind: "unavailable" }, new Error("deadline"));
-        return target.dialect.answer(this.#explain(overdue, exchange).what);
+        return target.dialect.answer(this.#explain(overdue, target, exchange).what);
       }
       const reply = target.dialect.answer({ kind: "malformed", reason: "The body did not arrive in time" });
       // Else the connection would stay open for the rest, however slowly it comes.
@@ -110,12 +110,12 @@ export class Responder {
       requireSoundHost(exchange.request);
       return await target.handle(exchange);
     } catch (error) {
-      return target.dialect.answer(this.#explain(error, exchange).what);
+      return target.dialect.answer(this.#explain(error, target, exchange).what);
     }
   }
 
   /** What the client is told, and, where that hides something, what the operator is. */
-  #explain(error: unknown, exchange: Exchange): Fault {
+  #explain(error: unknown, { route }: Target, exchange: Exchange): Fault {
     const fault = error instanceof Fault ? error : Fault.of({ kind: "internal" }, error);
     const { kind } = fault.what;
     if (kind === "internal" || kind === "unavailable") {
@@ -124,7 +124,7 @@ export class Responder {
       const why = fault.cause instanceof Error ? fault.cause.message : "unknown";
       this.#log.info("token.refused", { request: exchange.id, client: exchange.clientAddress, why });
     } else if (kind === "rate_limited" || kind === "overloaded") {
-      this.#log.warning(`request.${kind}`, { request: exchange.id, client: exchange.clientAddress });
+      this.#log.warning(`request.${kind}`, { request: exchange.id, route, client: exchange.clientAddress });
     }
     return fault;
   }

@@ -18,6 +18,8 @@ export interface HttpServer {
   /** Answers one request, as if it had come by the network from `address`. */
   handle(request: Request, address?: string): Promise<Response>;
   listen(at: { host: string; port: number }): { readonly url: URL };
+  /** How many requests are being worked on. */
+  inFlight(): number;
   /** Lets requests in flight finish within the limit, and then cuts off the rest. */
   stop(limitMs: number): Promise<void>;
 }
@@ -77,6 +79,8 @@ export function createServer(parts: {
       });
       return { url: listening.url };
     },
+
+    inFlight: () => responder.inFlight.size,
 
     async stop(limitMs) {
       responder.closeConnections();

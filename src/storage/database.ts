@@ -73,12 +73,22 @@ export interface Database {
    */
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T>;
 
+  /** How busy it is just now; on SQLite the one writer. */
+  connections(): ConnectionCounts;
   /** Fulfils if the database answers; fails with `Fault unavailable` if not, within the statement deadline. */
   ping(): Promise<void>;
   /** The database's own clock. */
   currentTimeMs(): Promise<number>;
   /** Lets the writes under way finish and releases everything. What comes after fails with `Fault unavailable`. */
   close(): Promise<void>;
+}
+
+export interface ConnectionCounts {
+  readonly max: number;
+  readonly busy: number;
+  readonly idle: number;
+  /** Who waits for one. */
+  readonly waiting: number;
 }
 
 /** A unique constraint refused a row: `column` is the first column that the constraint is on. */
@@ -102,5 +112,5 @@ export class DatabaseRefused extends Error {
   }
 }
 
-/** Called after each statement where `DB_ECHO` is set: the text and its duration, never the values. */
+/** Called after each statement: the text and its duration, never the values. */
 export type StatementListener = (sql: string, durationMs: number) => void;

@@ -16,8 +16,9 @@ export type DatabaseTarget = (
   readonly echo: boolean;
 };
 
-export function openDatabase(target: DatabaseTarget, log: Log): Database {
-  const onStatement = target.echo ? echoTo(log) : undefined;
+/** `listener` hears of every statement, whether or not it is logged. */
+export function openDatabase(target: DatabaseTarget, log: Log, listener?: StatementListener): Database {
+  const onStatement = target.echo ? both(echoTo(log), listener) : listener;
   if (target.engine === "sqlite") {
     return openSqlite({ path: target.path, busyTimeoutMs: target.statementTimeoutMs, onStatement, log });
   }
@@ -31,6 +32,13 @@ export function openDatabase(target: DatabaseTarget, log: Log): Database {
     onStatement,
     log,
   });
+}
+
+function both(first: StatementListener, second: StatementListener | undefined): StatementListener {
+  return (sql, durationMs) => {
+    first(sql, durationMs);
+    second?.(sql, durationMs);
+  };
 }
 
 function echoTo(log: Log): StatementListener {

@@ -1,7 +1,13 @@
 import { within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
-import { type Row, refuseUnbindable, type SqlValue, type StatementListener } from "./database.ts";
+import {
+  type ConnectionCounts,
+  type Row,
+  refuseUnbindable,
+  type SqlValue,
+  type StatementListener,
+} from "./database.ts";
 import { keepsConnection, PostgresFailure, translated } from "./postgres-errors.ts";
 
 export interface PoolOptions {
@@ -122,6 +128,15 @@ export class PostgresPool {
     this.#options = options;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
+  }
+
+  counts(): ConnectionCounts {
+    return {
+      max: this.#options.poolMax,
+      busy: this.#permits,
+      idle: this.#idle.length,
+      waiting: this.#waiting.size,
+    };
   }
 
   async acquire(): Promise<Session> {

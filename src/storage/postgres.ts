@@ -1,7 +1,15 @@
 import { Overdue, within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
-import type { Connection, Database, Row, ScriptConnection, SqlValue, StatementListener } from "./database.ts";
+import type {
+  Connection,
+  ConnectionCounts,
+  Database,
+  Row,
+  ScriptConnection,
+  SqlValue,
+  StatementListener,
+} from "./database.ts";
 import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
 import { type Answer, PostgresPool, type Session } from "./postgres-pool.ts";
 import { integer } from "./rows.ts";
@@ -93,6 +101,10 @@ class Postgres implements Database {
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
     return this.#transact(work, this.#alone);
+  }
+
+  connections(): ConnectionCounts {
+    return this.#pool.counts();
   }
 
   async ping(): Promise<void> {

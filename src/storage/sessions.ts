@@ -32,6 +32,15 @@ export function sessionReads(connection: Connection): SessionReads {
       );
       return row === null ? null : { session: session(row), token: refreshToken(row) };
     },
+
+    async countOpen() {
+      // Both are counted off an index, while the rows themselves would have to be read for a condition on them.
+      const row = await connection.first(
+        `SELECT (SELECT COUNT(*) FROM sessions)
+              - (SELECT COUNT(*) FROM sessions WHERE ended_at_ms IS NOT NULL) AS total`,
+      );
+      return row === null ? 0 : integer(row, "total");
+    },
   };
 }
 

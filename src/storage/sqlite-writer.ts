@@ -43,6 +43,14 @@ export class SqliteWriter {
     this.#options = options;
   }
 
+  get isBusy(): boolean {
+    return this.#drained !== null;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   write<T>(work: (connection: ScriptConnection) => Promise<T>, isAlone: boolean): Promise<T> {
     if (this.#isClosed)
       return Promise.reject(Fault.of({ kind: "unavailable" }, new Error("database is closed")));

@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Log, silentLog } from "../core/log.ts";
 import { DatabaseRefused } from "./database.ts";
-import type { Connection, Database, ScriptConnection, StatementListener } from "./database.ts";
+import type {
+  Connection,
+  ConnectionCounts,
+  Database,
+  ScriptConnection,
+  StatementListener,
+} from "./database.ts";
 import { integer } from "./rows.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
@@ -79,6 +85,11 @@ class Sqlite implements Database {
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
     return this.#writer.write(work, true);
+  }
+
+  connections(): ConnectionCounts {
+    const { isBusy, waiting } = this.#writer;
+    return { max: 1, busy: isBusy ? 1 : 0, idle: isBusy ? 0 : 1, waiting };
   }
 
   async ping(): Promise<void> {

@@ -17,18 +17,28 @@ import { userDirectoryReads } from "./user-directory.ts";
 import { todoReads, todoWrites } from "./todos.ts";
 
 /** Fills the core's ports with SQL. */
-export function openStore(database: Database, sealer: AuditSealer): Store {
+export function openStore(
+  database: Database,
+  sealer: AuditSealer,
+  onWrite: (durationMs: number) => void = () => {},
+): Store {
   return {
     read: reads(database.reader),
-    write: (work) =>
-      database
-        .write(async (connection) => {
+    write: async (work) => {
+      const startedMs = performance.now();
+      try {
+        return await database.write(async (connection) => {
           const tx = writes(connection, sealer);
           const result = await work(tx);
           await tx.audit.append();
           return result;
-        })
-        .catch(explainConflict),
+        });
+      } catch (error) {
+        return explainConflict(error);
+      } finally {
+        onWrite(performance.now() - startedMs);
+      }
+    },
     ping: () => database.ping(),
     currentTimeMs: () => database.currentTimeMs(),
   };

@@ -6,6 +6,8 @@ import { docsRoutes } from "./docs/routes.ts";
 import type { Documentation } from "./docs/routes.ts";
 import { healthRoutes } from "./health.ts";
 import type { Health } from "./health.ts";
+import { metricsRoutes } from "./metrics.ts";
+import type { MetricsAccess } from "./metrics.ts";
 import { pageRoutes } from "./page/routes.ts";
 import type { About } from "./page/routes.ts";
 import { uploadRoutes } from "./uploads.ts";
@@ -20,8 +22,10 @@ export function operations(parts: {
   publicUrl: string | null;
   about: About;
   documentation: Documentation | null;
+  /** Null where they are not to be had here. */
+  metrics: MetricsAccess | null;
 }): Surface {
-  const { health, core, publicUrl, about, documentation } = parts;
+  const { health, core, publicUrl, about, documentation, metrics } = parts;
   return {
     name: "operations",
     about: 'What the server tells about itself. Errors: `{"detail": "…"}`.',
@@ -32,7 +36,18 @@ export function operations(parts: {
       ...healthRoutes(health),
       ...wellKnownRoutes(core, publicUrl),
       ...uploadRoutes(core.avatars),
+      ...(metrics === null ? [] : metricsRoutes(metrics)),
       ...(documentation === null ? [] : docsRoutes(documentation)),
     ],
+  };
+}
+
+/** The metrics alone, for a port of their own that strangers do not reach. */
+export function metricsAlone(render: () => Promise<string>): Surface {
+  return {
+    name: "metrics",
+    prefixes: [],
+    dialect: operationsDialect,
+    routes: metricsRoutes({ render, token: null }),
   };
 }
