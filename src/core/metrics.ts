@@ -88,34 +88,51 @@ async function linesOf(family: Family): Promise<readonly string[] | null> {
   }
 }
 
-/** One value for each combination of labels that was met. */
+interface Node<T> {
+  readonly next: Map<string, Node<T>>;
+  series: { readonly labels: string; readonly value: T } | null;
+}
+
+/**
+ * One value for each combination of labels that was met. A tree, one label deeper at each step: the labels are
+ * constants of the program, whose hashes are known, while a key put together from them would be hashed each time.
+ */
 class SeriesMap<T> {
   readonly #labels: readonly string[];
   readonly #make: () => T;
-  readonly #series = new Map<string, { readonly labels: string; readonly value: T }>();
+  readonly #root: Node<T> = { next: new Map(), series: null };
+  readonly #met: { readonly labels: string; readonly value: T }[] = [];
 
   constructor(labels: readonly string[], make: () => T) {
     this.#labels = labels;
     this.#make = make;
   }
 
-  /** Requests go through here: one look-up where the series is known. */
+  /** Every request goes through here. */
   of(values: readonly string[]): T {
-    const key = values.length === 1 ? (values[0] ?? "") : values.join("\0");
-    return this.#series.get(key)?.value ?? this.#add(key, values);
+    let node: Node<T> | undefined = this.#root;
+    for (const value of values) node = node?.next.get(value);
+    return node?.series?.value ?? this.#add(values);
   }
 
-  entries(): readonly { readonly labels: string; readonly value: T }[] {
-    return [...this.#series.values()];
+  met(): readonly { readonly labels: string; readonly value: T }[] {
+    return this.#met;
   }
 
-  #add(key: string, values: readonly string[]): T {
-    if (this.#series.size >= MAX_SERIES && values.some((value) => value !== OTHER)) {
+  #add(values: readonly string[]): T {
+    if (this.#met.length >= MAX_SERIES && values.some((value) => value !== OTHER)) {
       return this.of(this.#labels.map(() => OTHER));
     }
-    const value = this.#make();
-    this.#series.set(key, { labels: labelText(this.#labels, values), value });
-    return value;
+    let node = this.#root;
+    for (const value of values) {
+      const next: Node<T> = node.next.get(value) ?? { next: new Map(), series: null };
+      node.next.set(value, next);
+      node = next;
+    }
+    const series = { labels: labelText(this.#labels, values), value: this.#make() };
+    node.series = series;
+    this.#met.push(series);
+    return series.value;
   }
 }
 
@@ -136,7 +153,7 @@ export class Counter {
   }
 
   lines(): readonly string[] {
-    return this.#series.entries().map(({ labels, value }) => line(this.#name, labels, value.count));
+    return this.#series.met().map(({ labels, value }) => line(this.#name, labels, value.count));
   }
 }
 
@@ -166,7 +183,7 @@ export class Histogram {
   }
 
   lines(): readonly string[] {
-    return this.#series.entries().flatMap(({ labels, value }) => this.#linesOf(labels, value));
+    return this.#series.met().flatMap(({ labels, value }) => this.#linesOf(labels, value));
   }
 
   #linesOf(labels: string, { counts, sum }: Distribution): readonly string[] {
