@@ -1,14 +1,12 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRequired, sayOnce } from "../support/postgres.ts";
+import { findPromtool } from "../support/needed.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { Meters } from "../../src/metrics.ts";
 
 const DEPLOY = join(import.meta.dir, "../../deploy");
-const promtool = Bun.which("promtool");
-if (promtool === null && isRequired()) throw new Error("promtool is missing, and its tests must run here");
-if (promtool === null) sayOnce("SKIPPED: what promtool says of the alert rules (Debian: prometheus)");
+const promtool = findPromtool();
 
 async function families(): Promise<ReadonlySet<string>> {
   const meters = new Meters(systemClock);

@@ -18,6 +18,14 @@ export function hasCurl(): boolean {
   );
 }
 
+/** The program that reads what Prometheus reads; null where it is not installed. */
+export function findPromtool(): string | null {
+  const path = Bun.which("promtool");
+  return isThere(path !== null, "SKIPPED: what promtool says of the metrics (Debian: prometheus)")
+    ? path
+    : null;
+}
+
 /** Each test file has modules of its own; the process is theirs in common. */
 export function sayOnce(line: string): void {
   const said = process.env["LATCHKEY_TEST_SAID"] ?? "";

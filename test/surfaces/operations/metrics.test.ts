@@ -2,20 +2,12 @@ import { expect, test } from "bun:test";
 import { field, textField } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import type { TestProgram } from "../../support/program.ts";
-import { isRequired, sayOnce } from "../../support/postgres.ts";
+import { findPromtool } from "../../support/needed.ts";
 import { newEmail, PASSWORD, signUp, signUpByName } from "../api-v1/people.ts";
 
 const TOKEN = "a-token-for-whoever-gathers-metrics-x7Qp2";
 const LOGIN = "/api/v1/users/login";
 const promtool = findPromtool();
-
-/** In CI its absence fails the run; elsewhere what is skipped is said, once. */
-function findPromtool(): string | null {
-  const path = Bun.which("promtool");
-  if (path === null && isRequired()) throw new Error("promtool is missing, and its tests must run here");
-  if (path === null) sayOnce("SKIPPED: what promtool says of the metrics (Debian: prometheus)");
-  return path;
-}
 
 async function metricsOf(program: TestProgram): Promise<string> {
   const answer = await program.client().get("/metrics", { token: TOKEN });
