@@ -205,8 +205,9 @@ export class Sessions {
     return (await sessions.token(tokenHash(secret)))?.token.usedAtMs ?? nowMs;
   }
 
+  /** The first use may lie ahead of this one's time: on another instance, or while this one waited for the row. */
   #isForgiven(usedAtMs: number, nowMs: number): boolean {
-    return nowMs - usedAtMs < this.#policy.reuseGraceSeconds * SECOND_MS;
+    return Math.abs(nowMs - usedAtMs) < this.#policy.reuseGraceSeconds * SECOND_MS;
   }
 
   async #issue(sessions: SessionWrites, session: Session, nowMs: number): Promise<string> {

@@ -77,6 +77,24 @@ forEachEngine("api-v1 rotation", (start) => {
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 
+  for (const [grace, behindMs] of [
+    ["0", 1],
+    ["0", 60 * SECOND_MS],
+    ["10", 10 * SECOND_MS],
+  ] as const) {
+    test(`S13 a token used twice ends its family also where the clock is ${behindMs} ms behind the first use, with ${grace} s of grace`, async () => {
+      const settings = { ...SETTINGS, REFRESH_REUSE_GRACE_SECONDS: grace };
+      const ahead = await start(settings);
+      const behind = await start(settings);
+      ahead.clock.forwardMs(behindMs);
+      const { client, tokens } = await signUpByName(ahead);
+      const elsewhere = behind.client(client.address);
+      const next = tokenPair(await refresh(client, tokens.refresh));
+      expect((await refresh(elsewhere, tokens.refresh)).status).toBe(401);
+      expect((await refresh(client, next.refresh)).status).toBe(401);
+    });
+  }
+
   describe("REFRESH_REUSE_GRACE_SECONDS", () => {
     test("forgives a repeat soon after, with another token of the family, and no later one", async () => {
       const instance = await start({ ...SETTINGS, REFRESH_REUSE_GRACE_SECONDS: "10" });
