@@ -101,6 +101,7 @@ export class Items {
   update(caller: Caller, id: number, change: ItemChange): Promise<Item> {
     return this.#store.write(async (tx) => {
       const item = requireOwned(caller, "item", id, await tx.items.byId(id));
+      if (Object.keys(change).length === 0) return item;
       const trimmed = change.name === undefined ? change : { ...change, name: change.name.trim() };
       const nowMs = this.#clock.nowMs();
       const updated = (await tx.items.update(id, trimmed, nowMs)) ?? missing(id);

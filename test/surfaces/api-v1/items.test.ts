@@ -74,6 +74,17 @@ forEachEngine("api-v1 items", (start) => {
       });
     });
 
+    test("of nothing is no change", async () => {
+      const alice = await signUp(program());
+      const made = await create(alice, { name: "Lamp" });
+      const path = `${ITEMS}/${numberField(made, "id")}`;
+      for (const nothing of [{}, { owner_id: 1 }]) {
+        const answer = await alice.client.patch(path, nothing, { token: alice.token });
+        expect(answer.status).toBe(200);
+        expect(answer.body).toEqual(made.body);
+      }
+    });
+
     test("refuses a name that is null or empty", async () => {
       const alice = await signUp(program());
       const path = `${ITEMS}/${await createdId(alice, "Lamp")}`;
