@@ -55,8 +55,20 @@ export const commands: readonly Command[] = [
   helpCommand,
 ];
 
-/** Runs what the words after `latchkey` say; answers the exit code. */
+/**
+ * Runs what the words after `latchkey` say; answers the exit code. What no command expected is told whole, and is
+ * never left to the process: a server keeps going whatever is thrown beside it, and would end as if all were well.
+ */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    return await dispatch(args, terminal);
+  } catch (error) {
+    terminal.err(`latchkey: ${Bun.inspect(error)}`);
+    return exitCodes.internal;
+  }
+}
+
+async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
   const [word, ...rest] = args;
   if (word === undefined || word === "--help" || word === "-h") return helpCommand.run([], terminal);
   if (word === "--version" || word === "-V" || word === "-v") return versionCommand.run([], terminal);

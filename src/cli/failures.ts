@@ -31,11 +31,23 @@ function explanation(error: unknown): { readonly message: string; readonly exitC
     return { message: `${error.message}; see DATABASE_URL`, exitCode: exitCodes.unavailable };
   }
   if (error instanceof Fault) return faultExplanation(error);
-  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-    const message = "the address is in use: another program serves there; see PORT and HOST";
-    return { message, exitCode: exitCodes.unavailable };
+  if (isListenFailure(error)) {
+    const reason = WHY_NOT_LISTENING[error.code] ?? error.code;
+    return { message: `cannot listen: ${reason}; see HOST and PORT`, exitCode: exitCodes.unavailable };
   }
   throw error;
+}
+
+/** The rest are rare, and their codes say as much as could be said here. */
+const WHY_NOT_LISTENING: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the address is in use: another program serves there",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EACCES: "the system does not allow it to this user, as with ports below 1024",
+};
+
+function isListenFailure(error: unknown): error is Error & { readonly code: string } {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return false;
+  return error.syscall === "listen" && typeof error.code === "string";
 }
 
 function faultExplanation(fault: Fault): { readonly message: string; readonly exitCode: number } {

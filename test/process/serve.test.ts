@@ -121,7 +121,16 @@ describe("latchkey serve", () => {
       settings: { PORT: port, HOST: "127.0.0.1" },
     });
     expect(taken.exitCode).toBe(69);
+    expect(taken.stderr).toContain("another program");
     expect(taken.stderr).toContain("PORT");
+
+    // 192.0.2.0/24 is kept for examples: no machine has an address of it.
+    for (const HOST of ["192.0.2.1", "no.such.host.invalid"]) {
+      const elsewhere = await latchkey(["serve"], { cwd: scratchFolder(), settings: { PORT: "0", HOST } });
+      expect(elsewhere.exitCode).toBe(69);
+      expect(elsewhere.stderr).toContain("HOST");
+      expect(elsewhere.stderr).not.toContain(" at ");
+    }
 
     const unreachable = { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none", DB_ACQUIRE_TIMEOUT_MS: "500" };
     const lost = await latchkey(["serve"], { cwd: folder, settings: unreachable });
@@ -143,6 +152,17 @@ describe("latchkey serve", () => {
     });
     expect(garbage.exitCode).toBe(69);
     expect(garbage.stderr).toContain("text.db");
+  }, 30_000);
+
+  test("a fault of the program itself is told, and never passes for success", async () => {
+    const folder = scratchFolder();
+    await latchkey(["migrate", "up"], { cwd: folder });
+    const database = new Database(join(folder, "app.db"));
+    database.run("ALTER TABLE admins RENAME TO administrators");
+    database.close();
+    const { exitCode, stderr } = await latchkey(["admin", "list"], { cwd: folder });
+    expect(exitCode).toBe(70);
+    expect(stderr).toContain("no such table: admins");
   }, 30_000);
 
   test("S37 refuses a schema that is newer than itself, with one line", async () => {
