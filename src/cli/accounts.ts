@@ -11,6 +11,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { PASSWORD_OPTIONS, readNewPassword } from "./secret-input.ts";
 import type { PasswordOptions } from "./secret-input.ts";
 import { Refusal } from "./failures.ts";
+import { hint } from "./nearest.ts";
 import { withCore } from "./with-core.ts";
 import { refuseUsage } from "./with-settings.ts";
 
@@ -167,7 +168,10 @@ function accountCommand(
       const { "env-file": envFile, ...given } = parsed.values;
       const [word, ...operands] = parsed.positionals;
       const verb = word !== undefined && Object.hasOwn(verbs, word) ? verbs[word] : undefined;
-      if (verb === undefined) return refuseUsage(this, `takes ${Object.keys(verbs).join(", ")}`, terminal);
+      if (verb === undefined) {
+        const known = Object.keys(verbs);
+        return refuseUsage(this, `takes ${known.join(", ")}${hint(word, known)}`, terminal);
+      }
       const misused = misuse(verb, operands, Object.keys(given));
       if (misused !== null) return refuseUsage(this, `${word} ${misused}`, terminal);
 

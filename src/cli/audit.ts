@@ -11,6 +11,7 @@ import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { firstLine, readFile } from "./secret-input.ts";
 import { Refusal } from "./failures.ts";
+import { hint } from "./nearest.ts";
 import { withCore } from "./with-core.ts";
 import { refuseUsage } from "./with-settings.ts";
 
@@ -72,7 +73,9 @@ export const auditCommand: Command = {
     const { "env-file": envFile, ...given } = parsed.values;
     const [verb, extra] = parsed.positionals;
     const taken = verb === undefined || !Object.hasOwn(TAKEN_BY, verb) ? undefined : TAKEN_BY[verb];
-    if (taken === undefined) return refuseUsage(this, "takes verify or list", terminal);
+    if (taken === undefined) {
+      return refuseUsage(this, `takes verify or list${hint(verb, Object.keys(TAKEN_BY))}`, terminal);
+    }
     const foreign = Object.keys(given).find((option) => !taken.includes(option));
     if (foreign !== undefined) return refuseUsage(this, `${verb} does not take --${foreign}`, terminal);
     if (extra !== undefined) return refuseUsage(this, `${verb} does not take "${extra}"`, terminal);

@@ -7,7 +7,7 @@ import { healthcheckCommand } from "./healthcheck.ts";
 import { keysCommand } from "./keys.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { migrateCommand } from "./migrate.ts";
-import { nearest } from "./nearest.ts";
+import { hint } from "./nearest.ts";
 import { serveCommand } from "./serve.ts";
 import { refuseUsage } from "./with-settings.ts";
 import { VERSION } from "../version.ts";
@@ -83,12 +83,8 @@ function find(name: string): Command | undefined {
 }
 
 function refuseUnknown(word: string, terminal: Terminal): number {
-  const near = nearest(
-    word,
-    commands.map(({ name }) => name),
-  );
-  const hint = near === null ? "" : ` Did you mean "${near}"?`;
-  terminal.err(`latchkey: there is no command "${word}".${hint}`);
+  const names = commands.map(({ name }) => name);
+  terminal.err(`latchkey: there is no command "${word}"${hint(word, names)}`);
   terminal.err("usage: latchkey help");
   return exitCodes.usage;
 }

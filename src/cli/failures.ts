@@ -17,7 +17,7 @@ export class Refusal extends Error {
 }
 
 /** Says in one line what an operator can put right, and answers the exit code; anything else is a fault of ours. */
-export function explainFailure(error: unknown, terminal: Terminal): number {
+export function explainFailure(error: unknown, terminal: Pick<Terminal, "err">): number {
   const { message, exitCode } = explanation(error);
   terminal.err(`latchkey: ${message}`);
   return exitCode;

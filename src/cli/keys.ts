@@ -9,6 +9,7 @@ import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { hint } from "./nearest.ts";
 import { refuseUsage } from "./with-settings.ts";
 
 type Load = (options: { readonly envFile?: string | undefined }) => LoadedConfig;
@@ -100,7 +101,7 @@ function taskOf(
       if (operand === undefined) return "retire takes the kid of a key, as `latchkey keys list` shows it";
       return (folder, { terminal }) => retire(folder, operand, terminal);
     default:
-      return "keys takes generate, list, rotate or retire KID";
+      return `takes generate, list, rotate or retire KID${hint(verb, ["generate", "list", "rotate", "retire"])}`;
   }
 }
 

@@ -2,15 +2,12 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { migrationFiles } from "../../migrations/index.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import { Fault } from "../core/fault.ts";
 import { silentLog } from "../core/log.ts";
-import { DatabaseRefused } from "../storage/database.ts";
 import type { Database } from "../storage/database.ts";
 import {
   label,
   type Migration,
   migrateDown,
-  MigrationRefused,
   migrateUp,
   migrationStatus,
   parseMigrations,
@@ -19,7 +16,9 @@ import { openDatabase } from "../storage/open.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { withSettings } from "./with-settings.ts";
+import { explainFailure } from "./failures.ts";
+import { hint } from "./nearest.ts";
+import { refuseUsage, withSettings } from "./with-settings.ts";
 
 export interface MigrateDependencies {
   readonly openDatabase: () => Database | Promise<Database>;
@@ -38,28 +37,25 @@ export async function runMigrate(
   dependencies: MigrateDependencies,
 ): Promise<number> {
   const [verb, operand, ...rest] = args;
-  const misused = (line: string): number => {
-    dependencies.terminal.err(line);
-    return exitCodes.usage;
-  };
-  if (rest.length > 0) return misused(`migrate ${verb} does not take "${rest[0]}"`);
+  const misused = (problem: string) => refuseUsage(migrateCommand, problem, dependencies.terminal);
+  if (rest.length > 0) return misused(`${verb} does not take "${rest[0]}"`);
   switch (verb) {
     case "up":
     case "status":
-      if (operand !== undefined) return misused(`migrate ${verb} does not take "${operand}"`);
+      if (operand !== undefined) return misused(`${verb} does not take "${operand}"`);
       return withDatabase(dependencies, verb === "up" ? up : status);
     case "down": {
       const steps = Number(operand ?? "1");
-      if (!/^[1-9]\d{0,3}$/.test(operand ?? "1")) return misused("migrate down takes a number from 1 on");
+      if (!/^[1-9]\d{0,3}$/.test(operand ?? "1")) return misused("down takes a number from 1 on");
       return withDatabase(dependencies, (database) => down(database, steps, dependencies));
     }
     case "new":
       if (operand === undefined || !/^[a-z][a-z0-9_]{0,59}$/.test(operand)) {
-        return misused("migrate new takes a name of a-z, 0-9 and _, such as add_user_locale");
+        return misused("new takes a name of a-z, 0-9 and _, such as add_user_locale");
       }
       return create(operand, dependencies);
     default:
-      return misused("migrate takes up, down [N], status or new NAME");
+      return misused(`takes up, down [N], status or new NAME${hint(verb, ["up", "down", "status", "new"])}`);
   }
 }
 
@@ -110,19 +106,7 @@ async function withDatabase(dependencies: MigrateDependencies, task: Task): Prom
     database = await dependencies.openDatabase();
     return await task(database, dependencies);
   } catch (error) {
-    if (error instanceof MigrationRefused) {
-      dependencies.terminal.err(error.message);
-      return exitCodes.failure;
-    }
-    if (error instanceof DatabaseRefused) {
-      dependencies.terminal.err(error.message);
-      return exitCodes.unavailable;
-    }
-    if (Fault.is(error, "unavailable")) {
-      dependencies.terminal.err("the database cannot be reached or did not answer in time");
-      return exitCodes.unavailable;
-    }
-    throw error;
+    return explainFailure(error, dependencies.terminal);
   } finally {
     await database?.close();
   }

@@ -7,6 +7,12 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best?.candidate ?? null;
 }
 
+/** What is added where a word is none of those that can be said. */
+export function hint(word: string | undefined, candidates: readonly string[]): string {
+  const near = word === undefined ? null : nearest(word, candidates);
+  return near === null ? "" : `. Did you mean "${near}"?`;
+}
+
 /** How many letters must be put in, taken out or replaced to make one word of the other. */
 function editDistance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);

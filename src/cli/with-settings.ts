@@ -24,7 +24,7 @@ export async function withSettings(
 export function refuseUsage(
   command: Pick<Command, "name" | "usage">,
   problem: string,
-  terminal: Terminal,
+  terminal: Pick<Terminal, "err">,
 ): number {
   terminal.err(`latchkey ${command.name}: ${problem}`);
   terminal.err(`usage: ${command.usage}`);

@@ -53,6 +53,18 @@ describe("the command line", () => {
       exitCode: 64,
       err: expect.stringContaining('"migrate"'),
     });
+    for (const [command, word, meant] of [
+      ["migrate", "statsu", "status"],
+      ["admin", "creat", "create"],
+      ["user", "promot", "promote"],
+      ["audit", "verfiy", "verify"],
+      ["keys", "rotat", "rotate"],
+    ] as const) {
+      expect(await latchkey(command, word)).toMatchObject({
+        exitCode: 64,
+        err: expect.stringContaining(`Did you mean "${meant}"?`),
+      });
+    }
     const strange = await latchkey("xyzzyplugh");
     expect(strange.exitCode).toBe(64);
     expect(strange.err).not.toContain("Did you mean");

@@ -84,7 +84,7 @@ describe("latchkey keys", () => {
   });
 
   test.each([
-    ["", "keys takes generate, list, rotate or retire KID"],
+    ["", "takes generate, list, rotate or retire KID"],
     ["list x", 'list does not take "x"'],
     ["retire", "retire takes the kid"],
     ["retire a b", 'retire does not take "b"'],
