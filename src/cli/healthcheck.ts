@@ -6,6 +6,7 @@ import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { refuseUsage } from "./with-settings.ts";
 
 const PATH = "/health/readiness";
 const DEADLINE_MS = 3_000;
@@ -29,11 +30,7 @@ export function makeHealthcheckCommand(deadlineMs: number): Command {
         args,
         options: { url: { type: "string" }, "env-file": { type: "string" } },
       });
-      const refuse = (problem: string): number => {
-        terminal.err(`latchkey healthcheck: ${problem}`);
-        terminal.err(`usage: ${this.usage}`);
-        return exitCodes.usage;
-      };
+      const refuse = (problem: string) => refuseUsage(this, problem, terminal);
       if (!given.ok) return refuse(given.message);
       const { url, "env-file": envFile } = given.values;
       if (url !== undefined) {

@@ -74,8 +74,7 @@ export function createCore(parts: {
   keyring: Keyring;
   clock: Clock;
   log: Log;
-  /** What no client knows: the keys of what clients are given to hand back are made from it. */
-  /** Known to the server alone: what it gives out, it recognises by it. */
+  /** Known to the server alone: what clients are given to hand back, it recognises by keys made from this. */
   secret: string;
   policy: CorePolicy;
 }): Core {

@@ -209,7 +209,7 @@ export class PostgresPool {
     try {
       return await Session.open(this.#options, withinMs, (session) => this.#forget(session));
     } catch (error) {
-      this.#options.log.warning("postgres_connect_failed", { reason: reason(error) });
+      this.#options.log.warning("postgres.connect_failed", { reason: reason(error) });
       throw error;
     }
   }

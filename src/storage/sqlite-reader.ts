@@ -44,7 +44,7 @@ export class SqliteReader implements Connection {
       if (this.#handle.inTransaction) this.#handle.closeSnapshot();
     } catch (error) {
       // Whoever wrote is not to hear of it: their write is kept. A read that cannot go on will say so itself.
-      this.#log.error("sqlite_snapshot_failed", {}, error);
+      this.#log.error("sqlite.snapshot_failed", {}, error);
     }
   }
 

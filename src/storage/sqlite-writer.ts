@@ -140,7 +140,7 @@ export class SqliteWriter {
       return outcomes;
     } catch (cause) {
       const error = cause instanceof Fault || isAlone ? cause : Fault.of({ kind: "unavailable" }, cause);
-      this.#options.log.error("sqlite_commit_failed", { writes: batch.length }, cause);
+      this.#options.log.error("sqlite.commit_failed", { writes: batch.length }, cause);
       return batch.map(() => ({ error }));
     } finally {
       watchdog.stop();
@@ -157,7 +157,7 @@ export class SqliteWriter {
       if (hasSavepoint) this.#handle.run("RELEASE job");
       return { value: undefined };
     } catch (error) {
-      if (error instanceof Overdue) this.#options.log.error("sqlite_write_overdue", {}, error);
+      if (error instanceof Overdue) this.#options.log.error("sqlite.write_overdue", {}, error);
       if (hasSavepoint && this.#handle.inTransaction) {
         this.#handle.run("ROLLBACK TO job");
         this.#handle.run("RELEASE job");
