@@ -1,5 +1,6 @@
 import { adminCommand, userCommand } from "./accounts.ts";
 import { auditCommand } from "./audit.ts";
+import { backupCommand, restoreCommand } from "./backup.ts";
 import type { Command, Terminal } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -49,6 +50,8 @@ export const commands: readonly Command[] = [
   userCommand,
   auditCommand,
   maintenanceCommand,
+  backupCommand,
+  restoreCommand,
   configCommand,
   healthcheckCommand,
   versionCommand,

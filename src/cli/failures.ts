@@ -2,6 +2,7 @@ import { Fault } from "../core/fault.ts";
 import { KeysRefused } from "../key-files.ts";
 import { DatabaseRefused } from "../storage/database.ts";
 import { MigrationRefused } from "../storage/migrations.ts";
+import { BackupRefused } from "../storage/sqlite-backup.ts";
 import type { Terminal } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 
@@ -26,6 +27,7 @@ export function explainFailure(error: unknown, terminal: Pick<Terminal, "err">):
 function explanation(error: unknown): { readonly message: string; readonly exitCode: number } {
   if (error instanceof Refusal) return error;
   if (error instanceof KeysRefused) return { message: error.message, exitCode: exitCodes.config };
+  if (error instanceof BackupRefused) return { message: error.message, exitCode: exitCodes.inputOutput };
   if (error instanceof MigrationRefused) return { message: error.message, exitCode: exitCodes.failure };
   if (error instanceof DatabaseRefused) {
     return { message: `${error.message}; see DATABASE_URL`, exitCode: exitCodes.unavailable };

@@ -1,0 +1,215 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Database } from "bun:sqlite";
+import { latchkey, scratchFolder } from "../support/process.ts";
+import { hasPostgres, temporaryPostgres } from "../support/postgres.ts";
+
+const SETTINGS = { DATABASE_URL: "sqlite:///app.db" };
+const isPostgresThere = await hasPostgres();
+const folder = scratchFolder();
+const run = (...args: readonly string[]) => latchkey(args, { cwd: folder, settings: SETTINGS });
+const path = (file: string) => join(folder, file);
+
+/** A fresh database with so many users. */
+async function makeDatabase(file: string, users: number): Promise<void> {
+  const settings = { DATABASE_URL: `sqlite:///${file}` };
+  const made = await latchkey(["migrate", "up"], { cwd: folder, settings });
+  expect(made.exitCode).toBe(0);
+  using database = new Database(path(file));
+  for (let number = 0; number < users; number += 1) {
+    database.run("INSERT INTO users (email, password_hash, created_at_ms) VALUES (?, 'x', 1)", [
+      `${number}@example.com`,
+    ]);
+  }
+}
+
+function usersIn(file: string): number {
+  using database = new Database(path(file), { readonly: true });
+  return Number(Object(database.query("SELECT COUNT(*) AS total FROM users").get()).total);
+}
+
+const leftovers = () => readdirSync(folder).filter((file) => file.endsWith(".part"));
+
+describe("backup", () => {
+  beforeAll(() => makeDatabase("app.db", 3));
+
+  test("says what the copy holds, and lets nobody else read it", async () => {
+    const { exitCode, stdout, stderr } = await run("backup", "copy.db");
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /^copy\.db: 0\.\d MB, 3 users, 0 admins, 0 sessions, 0 todos, .*0 audit log, checked, in \d+\.\d s\n/,
+    );
+    expect(stdout).toContain("neither SECRET_KEY");
+    expect(statSync(path("copy.db")).mode & 0o777).toBe(0o600);
+    expect(usersIn("copy.db")).toBe(3);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test("overwrites only with --force", async () => {
+    writeFileSync(path("precious.db"), "precious");
+    const refused = await run("backup", "precious.db");
+    expect(refused).toMatchObject({ exitCode: 74, stdout: "" });
+    expect(refused.stderr).toContain("precious.db is there already: --force overwrites it");
+    expect(readFileSync(path("precious.db"), "utf8")).toBe("precious");
+    expect((await run("backup", "precious.db", "--force")).exitCode).toBe(0);
+    expect(usersIn("precious.db")).toBe(3);
+  });
+
+  test("is never put in the place of the database itself", async () => {
+    const before = readFileSync(path("app.db"));
+    for (const name of ["app.db", "./app.db", path("app.db")]) {
+      const refused = await run("backup", name, "--force");
+      expect(refused.stderr).toContain("is the database itself");
+      expect(refused.exitCode).toBe(74);
+    }
+    expect(readFileSync(path("app.db")).equals(before)).toBe(true);
+  });
+
+  test("of a damaged database fails, and leaves nothing", async () => {
+    await makeDatabase("damaged.db", 400);
+    const bytes = readFileSync(path("damaged.db"));
+    bytes.fill(0xff, 5 * 4096, 9 * 4096);
+    writeFileSync(path("damaged.db"), bytes);
+    const settings = { DATABASE_URL: "sqlite:///damaged.db" };
+    const failed = await latchkey(["backup", "none.db"], { cwd: folder, settings });
+    expect(failed.exitCode).toBe(74);
+    expect(failed.stderr).toMatch(/cannot be copied|is damaged/);
+    expect(existsSync(path("none.db"))).toBe(false);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test.each([
+    [["backup"], 64, "takes a file"],
+    [["backup", "a", "b"], 64, 'does not take "b"'],
+    [["backup", "no/such/folder/a.db"], 74, "no/such/folder does not exist"],
+    [["restore"], 64, "takes a file"],
+    [["restore", "missing.db"], 74, "there is no file missing.db"],
+  ])("%j is refused in one line", async (args, exitCode, words) => {
+    const refused = await run(...args);
+    expect(refused.exitCode).toBe(exitCode);
+    expect(refused.stderr).toContain(words);
+  });
+
+  test("where there is no database, says so", async () => {
+    const settings = { DATABASE_URL: "sqlite:///nowhere.db" };
+    const refused = await latchkey(["backup", "x.db"], { cwd: folder, settings });
+    expect(refused).toMatchObject({ exitCode: 74, stderr: "latchkey: there is no database nowhere.db\n" });
+  });
+});
+
+describe("restore", () => {
+  const restore = (settings: Record<string, string>, ...args: readonly string[]) =>
+    latchkey(["restore", ...args], { cwd: folder, settings });
+
+  test("makes the database where there is none, for its owner alone", async () => {
+    await makeDatabase("backup.db", 7);
+    chmodSync(path("backup.db"), 0o644);
+    const { exitCode, stdout } = await restore({ DATABASE_URL: "sqlite:///new.db" }, "backup.db");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^new\.db: 0\.\d MB, 7 users, /);
+    expect(usersIn("new.db")).toBe(7);
+    expect(statSync(path("new.db")).mode & 0o777).toBe(0o600);
+  });
+
+  test("replaces a database only with --force, and keeps it", async () => {
+    await makeDatabase("old.db", 2);
+    const settings = { DATABASE_URL: "sqlite:///old.db" };
+    const refused = await restore(settings, "backup.db");
+    expect(refused.exitCode).toBe(74);
+    expect(refused.stderr).toContain("there is a database at old.db: --force");
+    expect(usersIn("old.db")).toBe(2);
+    const done = await restore(settings, "backup.db", "--force");
+    expect(done.exitCode).toBe(0);
+    const [, aside = ""] = /is now (old\.db\.before-\d{8}T\d{6}Z)\n/.exec(done.stdout) ?? [];
+    expect([usersIn("old.db"), usersIn(aside)]).toEqual([7, 2]);
+  });
+
+  test("puts a damaged database aside, its log with it, and says what it cannot know", async () => {
+    writeFileSync(path("broken.db"), "this was once a database".repeat(200));
+    writeFileSync(path("broken.db-wal"), "and its log");
+    const done = await restore({ DATABASE_URL: "sqlite:///broken.db" }, "backup.db", "--force");
+    expect(done.exitCode).toBe(0);
+    expect(done.stderr).toContain("nobody can tell whether a server still has it open");
+    expect(usersIn("broken.db")).toBe(7);
+    const [, aside = ""] = /is now (\S+)\n/.exec(done.stdout) ?? [];
+    expect(readFileSync(path(`${aside}-wal`), "utf8")).toBe("and its log");
+  });
+
+  test.each([
+    ["what is no database", "text.db", "is not a database"],
+    ["somebody else's database", "foreign.db", "is no database of Latchkey's"],
+    ["a damaged backup", "torn.db", "torn.db"],
+  ])("%s takes nothing's place", async (_, file, words) => {
+    if (!existsSync(path("kept.db"))) await makeDatabase("kept.db", 1);
+    writeFileSync(path("text.db"), "not a database at all, however long it is".repeat(100));
+    new Database(path("foreign.db")).run("CREATE TABLE IF NOT EXISTS things (a)");
+    copyFileSync(path("backup.db"), path("torn.db"));
+    const torn = readFileSync(path("torn.db"));
+    torn.fill(0xff, 4 * 4096, 12 * 4096);
+    writeFileSync(path("torn.db"), torn);
+    const refused = await restore({ DATABASE_URL: "sqlite:///kept.db" }, file, "--force");
+    expect(refused.exitCode).toBe(74);
+    expect(refused.stderr).toContain(words);
+    expect(usersIn("kept.db")).toBe(1);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test("a backup with a log of its own, as a copied file may have, is restored with it", async () => {
+    mkdirSync(path("copied"));
+    await makeDatabase("live.db", 1);
+    using writing = new Database(path("live.db"));
+    writing.run("PRAGMA journal_mode = WAL");
+    writing.run(
+      "INSERT INTO users (email, password_hash, created_at_ms) VALUES ('late@example.com', 'x', 1)",
+    );
+    for (const suffix of ["", "-wal"])
+      copyFileSync(path(`live.db${suffix}`), path(`copied/live.db${suffix}`));
+    const done = await restore({ DATABASE_URL: "sqlite:///with-log.db" }, "copied/live.db");
+    expect(done.exitCode).toBe(0);
+    expect(usersIn("with-log.db")).toBe(2);
+  });
+});
+
+describe.if(isPostgresThere)("on PostgreSQL", () => {
+  const url = temporaryPostgres();
+
+  test.each([
+    ["backup", "pg_dump --format=custom --file=it.dump"],
+    ["restore", "pg_restore --clean --if-exists --no-owner --single-transaction it.dump"],
+  ])(
+    "%s says which of its own tools to use, with its address and without its password",
+    async (command, words) => {
+      const withPassword = new URL(url);
+      withPassword.password = "a-password";
+      const said = await latchkey([command, "it.dump"], {
+        cwd: folder,
+        settings: { DATABASE_URL: withPassword.href },
+      });
+      expect(said.exitCode).toBe(1);
+      expect(said.stderr).toContain(`${words} --host=${withPassword.hostname}`);
+      expect(said.stderr).toContain(`--dbname=${withPassword.pathname.slice(1)}`);
+      expect(said.stderr).not.toContain("a-password");
+    },
+  );
+
+  test("and what it says works", async () => {
+    expect(
+      (await latchkey(["migrate", "up"], { cwd: folder, settings: { DATABASE_URL: url } })).exitCode,
+    ).toBe(0);
+    const said = await latchkey(["backup", "it.dump"], { cwd: folder, settings: { DATABASE_URL: url } });
+    const command = said.stderr.split("\n")[1] ?? "";
+    const dumping = Bun.spawn(["sh", "-c", command], { cwd: folder, stdin: "ignore", stderr: "pipe" });
+    expect({ said: await dumping.stderr.text(), code: await dumping.exited }).toEqual({ said: "", code: 0 });
+    expect(statSync(path("it.dump")).size).toBeGreaterThan(1_000);
+  });
+});
