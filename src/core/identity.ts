@@ -1,11 +1,28 @@
-import { domainToASCII } from "node:url";
+import { domainToASCII, domainToUnicode } from "node:url";
 
 /**
  * The one form of an e-mail address: what is stored, compared and shown. Two spellings that a person would call
- * the same address (another case, another Unicode form of a letter) are the same text afterwards.
+ * the same address (another case, another Unicode form of a letter, another of the domain) are the same text afterwards.
  */
 export function normalEmail(email: string): string {
-  return email.trim().normalize("NFC").toLowerCase().normalize("NFC");
+  const lower = email.trim().normalize("NFC").toLowerCase().normalize("NFC");
+  const domainStart = lower.lastIndexOf("@") + 1;
+  if (domainStart === 0) return lower;
+  return lower.slice(0, domainStart) + normalDomain(lower.slice(domainStart));
+}
+
+/**
+ * Only letters, digits, dots and hyphens may reach the functions for domains: they forgive what an address may not
+ * hold (`%41`, a port, a path).
+ */
+const DOMAIN_TEXT = /^[\p{L}\p{N}\p{M}.-]+$/u;
+const SPELLED_IN_ONE_WAY = /^(?!.*xn--)[a-z0-9.-]*$/;
+
+/** As it is read: in full width and as `xn--…` it would be another text for the same domain (UTS 46). */
+function normalDomain(domain: string): string {
+  if (SPELLED_IN_ONE_WAY.test(domain) || !DOMAIN_TEXT.test(domain)) return domain;
+  const readable = domainToUnicode(domainToASCII(domain));
+  return readable === "" ? domain : readable;
 }
 
 const EMAIL_MAX_CHARACTERS = 254;
@@ -33,9 +50,8 @@ export function emailProblem(email: string): string | null {
   if (at < 1 || normal.length > EMAIL_MAX_CHARACTERS || at > LOCAL_PART_MAX_CHARACTERS) return problem;
   if (!LOCAL_PART.test(normal.slice(0, at))) return problem;
   const domain = normal.slice(at + 1);
-  // The URL parser forgives what an address may not hold (`%41`, a port, a path): only letters, digits, dots
-  // and hyphens reach it, and what it makes of other scripts must be a domain again.
-  if (!/^[\p{L}\p{N}\p{M}.-]+$/u.test(domain)) return problem;
+  if (!DOMAIN_TEXT.test(domain)) return problem;
+  // What is made of other scripts must be a domain again.
   return ASCII_DOMAIN.test(domainToASCII(domain)) ? null : problem;
 }
 

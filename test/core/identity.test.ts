@@ -59,6 +59,25 @@ describe("e-mail addresses", () => {
     expect(normalEmail(normalEmail("İ@example.com"))).toBe(normalEmail("İ@example.com"));
   });
 
+  for (const [spelling, normal] of [
+    ["a@xn--bcher-kva.de", "a@bücher.de"],
+    ["a@XN--BCHER-KVA.de", "a@bücher.de"],
+    ["a@ｅｘａｍｐｌｅ.com", "a@example.com"],
+    ["a@ﬁsh.com", "a@fish.com"],
+    ["a@straße.de", "a@straße.de"],
+  ] as const) {
+    test(`S7 ${spelling} is another spelling of ${normal}`, () => {
+      expect(emailProblem(spelling)).toBeNull();
+      expect(normalEmail(spelling)).toBe(normal);
+      expect(normalEmail(normal)).toBe(normal);
+    });
+  }
+
+  test("what is no address keeps the letters that it has", () => {
+    for (const text of ["xn--bcher-kva", "ｊｏｅ", "a@xn--999999999", "a@ｘ%41.com"])
+      expect(normalEmail(text)).toBe(text);
+  });
+
   test("a text that is too long is refused without being normalised, which takes time in its length's square", () => {
     const startedMs = performance.now();
     expect(emailProblem(`${"\u0301\u0316".repeat(200_000)}@example.com`)).not.toBeNull();
