@@ -74,7 +74,7 @@ export function createCore(parts: {
   keyring: Keyring;
   clock: Clock;
   log: Log;
-  /** Known to the server alone: what clients are given to hand back, it recognises by keys made from this. */
+  /** Known to the server alone: what it gives out, it recognises by it. */
   secret: string;
   policy: CorePolicy;
 }): Core {
