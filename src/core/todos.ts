@@ -110,6 +110,8 @@ export class Todos {
     also: Also<readonly TodoOutcome[]> = nothingElse,
   ): Promise<readonly TodoOutcome[]> {
     return this.#store.write(async (tx) => {
+      // One at a time for each caller: two that change the same todos in another order would stop each other.
+      await tx.accounts(caller.account.realm).lock(caller.account.id);
       const outcomes: TodoOutcome[] = [];
       for (const [index, operation] of operations.entries()) {
         const outcome = this.#apply(tx, caller, operation);

@@ -327,6 +327,23 @@ forEachEngine("v1 todos", (start) => {
       expect(await titles(bob, "")).toEqual(["Bob's"]);
     });
 
+    test("of the same todos, in whatever order, wait for one another", async () => {
+      const alice = await signUp(program());
+      const ids: number[] = [];
+      for (let n = 0; n < 20; n += 1) ids.push(await createdId(alice));
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, n) => {
+          const order = [...ids.slice(2 * n), ...ids.slice(0, 2 * n)];
+          return bulk(
+            alice,
+            (n % 2 === 0 ? order : order.toReversed()).map((id) => ({ op: "update", id, title: `by ${n}` })),
+          );
+        }),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+      expect(new Set(Object(await titles(alice, ""))).size).toBe(1);
+    });
+
     test("names every wrong field of every operation", async () => {
       const alice = await signUp(program());
       const answer = await bulk(alice, [
