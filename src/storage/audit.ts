@@ -18,7 +18,7 @@ export function auditReads(connection: Connection): AuditReads {
         `SELECT ${COLUMNS} FROM audit_log ${sql} ORDER BY seq DESC LIMIT $${values.length + 1}`,
         [...values, limit],
       );
-      return rows.map(auditRow);
+      return rows.map((row) => auditRowOrNull(row) ?? unreadable(integer(row, "seq")));
     },
 
     async chain(afterSeq, limit) {
@@ -143,11 +143,30 @@ function auditRowOrNull(row: Row): AuditRow | null {
   }
 }
 
+/** Stands in a list for a row that was spoilt by hand: whoever did that must not hide the others with it. */
+function unreadable(seq: number): AuditRow {
+  const nothing = new Uint8Array(0);
+  return {
+    seq,
+    atMs: 0,
+    event: "audit.unreadable",
+    actor: { kind: "nobody", id: null },
+    subject: null,
+    clientAddress: null,
+    requestId: null,
+    detail: "{}",
+    previousHash: nothing,
+    hash: nothing,
+    keyId: "",
+    seal: nothing,
+  };
+}
+
 function auditRow(row: Row): AuditRow {
   const subjectRealm = textOrNull(row, "subject_realm");
   return {
     seq: integer(row, "seq"),
-    atMs: integer(row, "at_ms"),
+    atMs: instant(integer(row, "at_ms")),
     event: text(row, "event"),
     actor: { kind: actorKind(text(row, "actor_kind")), id: integerOrNull(row, "actor_id") },
     subject:
@@ -160,6 +179,12 @@ function auditRow(row: Row): AuditRow {
     keyId: text(row, "key_id"),
     seal: bytes(row, "seal"),
   };
+}
+
+/** A whole number can be further away than any date. */
+function instant(ms: number): number {
+  if (Number.isNaN(new Date(ms).getTime())) throw new TypeError("a row of audit_log holds no time");
+  return ms;
 }
 
 function actorKind(value: string): AuditRecord["actor"]["kind"] {

@@ -8,7 +8,7 @@ import { Fault } from "../../src/core/fault.ts";
 import type { SqlValue } from "../../src/storage/database.ts";
 import { forEachEngine, shared, TEST_SECRET } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
-import { PASSWORD, personalToken, someone } from "../support/someone.ts";
+import { data, PASSWORD, personalToken, someone } from "../support/someone.ts";
 
 const SEALER = new AuditSealer(TEST_SECRET);
 const ANYTHING = { event: null, account: null, fromMs: null, untilMs: null };
@@ -373,15 +373,35 @@ forEachEngine("audit trail", (start) => {
       });
     });
 
-    test("what no row can hold is a broken row, not a crash", async () => {
+    test("a row with what no row can hold is told as such, and hides none of the others", async () => {
+      const program = await fresh();
+      const boss = await someone(program, "admin");
+      const whole = await trail(program);
+      const spoilt =
+        program.database.engine === "sqlite" ? ["yesterday", 9_000_000_000_000_000] : [9_000_000_000_000_000];
+      for (const atMs of spoilt) {
+        await withoutGuards(program, "UPDATE audit_log SET at_ms = $1 WHERE seq = 1", [atMs]);
+        expect(await verify(program)).toMatchObject({ broken: { seq: 1, why: "it holds what no row can" } });
+        const answer = await boss.client.get("/admin/audit", boss);
+        expect(answer.status).toBe(200);
+        expect(data(answer)).toMatchObject({
+          items: [
+            ...whole
+              .slice(1)
+              .toReversed()
+              .map(({ seq, event }) => ({ id: seq, event })),
+            { id: 1, event: "audit.unreadable", actor: { kind: "nobody", id: null }, subject: null },
+          ],
+        });
+      }
+    });
+
+    test("a detail that is no JSON is a broken row, not a crash", async () => {
       const program = await fresh();
       await withoutGuards(program, "UPDATE audit_log SET detail = $1, subject_realm = NULL WHERE seq = 2", [
         "no JSON",
       ]);
       expect(await verify(program)).toMatchObject({ sound: false, broken: { seq: 2 } });
-      if (program.database.engine === "postgres") return;
-      await withoutGuards(program, "UPDATE audit_log SET at_ms = 'x' WHERE seq = 1");
-      expect(await verify(program)).toMatchObject({ broken: { seq: 1, why: "it holds what no row can" } });
     });
 
     test("retention deletes the oldest and leaves a chain that proves itself", async () => {
