@@ -24,7 +24,7 @@ import { openDatabase } from "./storage/open.ts";
 import { openStore } from "./storage/store.ts";
 
 /** The one surface whose tokens are for others to verify as well. */
-const V1_ALGORITHM = "RS256";
+export const V1_ALGORITHM = "RS256";
 
 /** The whole program, put together from one Config: what `latchkey serve` runs, and what the tests do. */
 export interface Program {

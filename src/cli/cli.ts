@@ -3,6 +3,7 @@ import { auditCommand } from "./audit.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
 import type { Command, Terminal } from "./command.ts";
 import { configCommand } from "./config.ts";
+import { doctorCommand } from "./doctor.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
 import { keysCommand } from "./keys.ts";
@@ -53,6 +54,7 @@ export const commands: readonly Command[] = [
   backupCommand,
   restoreCommand,
   configCommand,
+  doctorCommand,
   healthcheckCommand,
   versionCommand,
   helpCommand,
