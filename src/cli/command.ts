@@ -2,6 +2,8 @@
 export interface Terminal {
   out(line: string): void;
   err(line: string): void;
+  /** Writes in place of what it wrote last; only where a person reads it. */
+  readonly overwrite?: (text: string) => void;
   /** Whether a person reads it. */
   readonly isInteractive: boolean;
 }

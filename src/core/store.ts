@@ -209,6 +209,8 @@ export interface TodoFilter {
 
 export interface TodoWrites extends TodoReads {
   insert(todo: NewTodo): Promise<Todo>;
+  /** All in one statement: a few hundred at most. */
+  insertMany(todos: readonly NewFilledTodo[]): Promise<void>;
   /** Null where there is none, or none of the given version. */
   update(id: number, change: TodoChange, nowMs: number, atVersion?: number | undefined): Promise<Todo | null>;
   /** Answers whether there was one, of the given version if there is one given. */
@@ -221,6 +223,11 @@ export interface NewTodo {
   readonly description: string | null;
   readonly priority: Priority;
   readonly createdAtMs: number;
+}
+
+/** One that comes along with its past. */
+export interface NewFilledTodo extends NewTodo {
+  readonly completed: boolean;
 }
 
 /** What is absent stays as it is. */

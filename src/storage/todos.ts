@@ -1,6 +1,13 @@
 import { searchKey } from "../core/search.ts";
 import type { Priority, Todo } from "../core/todos.ts";
-import type { TodoChange, TodoReads, TodoSelection, TodoSort, TodoWrites } from "../core/store.ts";
+import type {
+  NewFilledTodo,
+  TodoChange,
+  TodoReads,
+  TodoSelection,
+  TodoSort,
+  TodoWrites,
+} from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
@@ -103,6 +110,20 @@ export function todoWrites(connection: Connection): TodoWrites {
       return todo(row);
     },
 
+    async insertMany(todos) {
+      if (todos.length === 0) return;
+      const rows = todos.map(filledRow);
+      const places = rows.map(
+        (row, nth) => `(${row.map((_, at) => `$${nth * row.length + at + 1}`).join(", ")})`,
+      );
+      await connection.run(
+        `INSERT INTO todos
+           (user_id, title, title_key, description, description_key, completed, priority, created_at_ms)
+         VALUES ${places.join(", ")}`,
+        rows.flat(),
+      );
+    },
+
     async update(id, change, nowMs, atVersion) {
       const { sql, values } = assignments(withKeys(change), COLUMN_OF, 3);
       const set = ["version = version + 1", "updated_at_ms = $2", ...sql].join(", ");
@@ -122,6 +143,12 @@ export function todoWrites(connection: Connection): TodoWrites {
       return (await deleted) === 1;
     },
   };
+}
+
+function filledRow(todo: NewFilledTodo): readonly SqlValue[] {
+  const { accountId, title, description, completed, priority, createdAtMs } = todo;
+  const keys = { title: searchKey(title), description: keyOrNull(description) };
+  return [accountId, title, keys.title, description, keys.description, completed, priority, createdAtMs];
 }
 
 function withKeys(change: TodoChange): TodoRowChange {
