@@ -9,6 +9,7 @@ import { healthcheckCommand } from "./healthcheck.ts";
 import { keysCommand } from "./keys.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { migrateCommand } from "./migrate.ts";
+import { hint } from "./nearest.ts";
 import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
 import { refuseUsage } from "./with-settings.ts";
