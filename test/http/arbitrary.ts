@@ -148,7 +148,7 @@ function queryOf(parts: readonly PartDocs[]): fc.Arbitrary<string> {
   const usual = known.map((values) => {
     const given = Object.entries(values).filter(([, value]) => value !== undefined);
     return new URLSearchParams(
-      given.map(([name, value]): [string, string] => [name, String(value).slice(0, 5_000)]),
+      given.map(([name, value]): [string, string] => [name, asText(value).slice(0, 5_000)]),
     ).toString();
   });
   const broken = fc.constantFrom(
@@ -194,14 +194,14 @@ const formContent = (schema: TObject): fc.Arbitrary<Content> =>
     const given = Object.entries(values).filter(([, value]) => value !== undefined);
     return {
       body: new URLSearchParams(
-        given.map(([name, value]): [string, string] => [name, inForm(value)]),
+        given.map(([name, value]): [string, string] => [name, asText(value)]),
       ).toString(),
       type: FORM_TYPE,
     };
   });
 
-/** A form holds text alone; an object may have nothing by which `String` could write it. */
-function inForm(value: unknown): string {
+/** A query and a form hold text alone; an object may have nothing by which `String` could write it. */
+function asText(value: unknown): string {
   return typeof value === "object" ? (JSON.stringify(value) ?? "") : String(value);
 }
 
