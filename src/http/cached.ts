@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isKnown } from "./etag.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
 
@@ -6,11 +7,5 @@ import type { Reply } from "./reply.ts";
 export function cached(exchange: Exchange, body: unknown, maxAgeSeconds: number): Reply {
   const tag = `"${createHash("sha256").update(JSON.stringify(body)).digest("base64url").slice(0, 22)}"`;
   const headers = { "cache-control": `public, max-age=${maxAgeSeconds}`, etag: tag };
-  const isKnown = knownTags(exchange).some((known) => known === "*" || known === tag);
-  return isKnown ? { status: 304, headers } : { status: 200, body, headers };
-}
-
-function knownTags(exchange: Exchange): readonly string[] {
-  const given = exchange.header("if-none-match") ?? "";
-  return given.split(",").map((each) => each.trim().replace(/^W\//, ""));
+  return isKnown(exchange.request, tag) ? { status: 304, headers } : { status: 200, body, headers };
 }

@@ -48,11 +48,16 @@ export function ifMatch(idParameter: string): Part<ExpectedVersion> {
 
 /** The resource with its tag, or 304 to a client that names this very tag in `If-None-Match`. */
 export function unlessKnown(exchange: Exchange, resource: Versioned, body: unknown): Reply {
-  const tag = etag(resource);
-  const given = exchange.header("if-none-match");
-  const isKnown =
-    given !== null && (given.trim() === "*" || tagsOf(given).some(({ opaque }) => `"${opaque}"` === tag));
-  return isKnown ? { status: 304, headers: { etag: tag } } : ok(body, { etag: tag });
+  const headers = { etag: etag(resource) };
+  return isKnown(exchange.request, headers.etag) ? { status: 304, headers } : ok(body, headers);
+}
+
+/** Whether `If-None-Match` names this tag: weak or strong makes no difference there (RFC 9110, section 13.1.2). */
+export function isKnown(request: Request, tag: string): boolean {
+  const given = request.headers.get("if-none-match");
+  if (given === null) return false;
+  const quoted = tag.replace(/^W\//, "");
+  return given.trim() === "*" || tagsOf(given).some(({ opaque }) => `"${opaque}"` === quoted);
 }
 
 function tagsOf(list: string): readonly { readonly isWeak: boolean; readonly opaque: string }[] {

@@ -1,3 +1,4 @@
+import { isKnown } from "./etag.ts";
 import type { Reply } from "./reply.ts";
 
 interface Loaded {
@@ -24,7 +25,7 @@ export class StaticFile {
     this.#loaded ??= this.#load().then(packed);
     const { plain, gzipped, etag } = await this.#loaded;
     const shared = { ...headers, etag, "cache-control": "no-cache", vary: "Accept-Encoding, Origin" };
-    if (isNamed(request.headers.get("if-none-match"), etag)) return { status: 304, headers: shared };
+    if (isKnown(request, etag)) return { status: 304, headers: shared };
     const typed = { ...shared, "content-type": this.#type };
     return acceptsGzip(request)
       ? { status: 200, content: gzipped, headers: { ...typed, "content-encoding": "gzip" } }
@@ -36,10 +37,6 @@ function packed(plain: Uint8Array<ArrayBuffer>): Loaded {
   const digest = new Bun.CryptoHasher("sha256").update(plain).digest("base64url").slice(0, 22);
   // Weak, since it names the content however it is packed.
   return { plain, gzipped: Bun.gzipSync(plain), etag: `W/"${digest}"` };
-}
-
-function isNamed(ifNoneMatch: string | null, etag: string): boolean {
-  return ifNoneMatch?.split(",").some((each) => each.trim() === etag) ?? false;
 }
 
 function acceptsGzip(request: Request): boolean {
