@@ -41,7 +41,8 @@ export class Authentication {
     const found = await (looksPersonal(token)
       ? this.#byPersonalToken(realm, token)
       : this.#byAccessToken(realm, token));
-    return { ...found, by: { ...from, account: { realm, id: found.account.id } } };
+    const { account, sessionId, scopes } = found;
+    return { account, sessionId, scopes, by: { ...from, account: { realm, id: account.id } } };
   }
 
   async #byAccessToken(realm: Realm, token: string): Promise<Bearer> {

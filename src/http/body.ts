@@ -126,13 +126,11 @@ export function isArriving(request: Request): boolean {
 export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > limitBytes) throw Fault.of({ kind: "too_large", limitBytes });
-  if (request.body === null) return new Uint8Array();
-  const { body } = request;
   arriving.add(request);
   try {
-    // With a declared length the server itself reads no more than that.
+    // With a declared length the server itself reads no more than that, and needs no stream, which costs far more.
     if (declared !== null) return new Uint8Array(await request.arrayBuffer());
-    return await readChunks(body, limitBytes);
+    return request.body === null ? new Uint8Array() : await readChunks(request.body, limitBytes);
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw Fault.of({ kind: "malformed", reason: "The body could not be read" }, error);

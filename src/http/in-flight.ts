@@ -31,7 +31,16 @@ export class InFlight {
         expire: () => resolve(late()),
       };
       this.#add(entry);
-      work.then(resolve, reject).finally(() => this.#remove(entry));
+      work.then(
+        (result) => {
+          this.#remove(entry);
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#remove(entry);
+          reject(error);
+        },
+      );
     });
   }
 

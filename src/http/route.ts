@@ -91,8 +91,11 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
     docs: { ...docs, parts: parts.map(([, part]) => part.documents) },
     async handle(exchange) {
       const values: Record<string, unknown> = {};
-      for (const [name, guard] of guards) values[name] = await guard.read(exchange);
-      await readInputs(inputs, exchange, values);
+      for (const [name, guard] of guards) {
+        const read = guard.read(exchange);
+        values[name] = read instanceof Promise ? await read : read;
+      }
+      if (inputs.length > 0) await readInputs(inputs, exchange, values);
       if (!isComplete(takes, values))
         throw new Error(`${method} ${path}: a part of the request was not read`);
       return run(values, exchange);
@@ -108,7 +111,8 @@ async function readInputs(
   const problems: FieldProblem[] = [];
   for (const [name, input] of inputs) {
     try {
-      values[name] = await input.read(exchange);
+      const read = input.read(exchange);
+      values[name] = read instanceof Promise ? await read : read;
     } catch (error) {
       if (!(error instanceof Fault) || error.what.kind !== "invalid") throw error;
       problems.push(...error.what.problems);
@@ -118,7 +122,8 @@ async function readInputs(
 }
 
 function isComplete<P extends Parts>(takes: P, values: Record<string, unknown>): values is Inputs<P> {
-  return Object.keys(takes).every((name) => name in values);
+  for (const name in takes) if (!(name in values)) return false;
+  return true;
 }
 
 // Guards
@@ -274,9 +279,13 @@ export function query<S extends TObject>(schema: S): Part<Static<S>> {
     read(exchange) {
       const { request } = exchange;
       const mark = request.url.indexOf("?");
-      const given = new URLSearchParams(mark === -1 ? "" : request.url.slice(mark));
-      const typed = [...given].map(([name, value]) => [name, typedValue(schema.properties[name], value)]);
-      return valueOf(readObject(schema, Object.fromEntries(typed), "query"));
+      const typed: Record<string, unknown> = {};
+      if (mark !== -1) {
+        new URLSearchParams(request.url.slice(mark)).forEach((value, name) => {
+          typed[name] = typedValue(schema.properties[name], value);
+        });
+      }
+      return valueOf(readObject(schema, typed, "query"));
     },
   };
 }

@@ -123,11 +123,11 @@ function pickFields(
     problems.add("Input should be an object");
     return picked;
   }
-  const required = new Set(schema.required ?? []);
-  for (const [name, field] of Object.entries(schema.properties)) {
+  const { required = [], properties } = schema;
+  for (const [name, field] of Object.entries(properties)) {
     const given = Object.hasOwn(value, name) && !ignored.includes(name) ? value[name] : undefined;
     if (given !== undefined) picked[name] = pickField(field, given, problems.of(name));
-    else if (required.has(name)) problems.of(name).add("Field required");
+    else if (required.includes(name)) problems.of(name).add("Field required");
   }
   return picked;
 }

@@ -27,6 +27,21 @@ export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.av
 /** The same without the alias, as `RETURNING` wants them. */
 const OWN_COLUMNS = ACCOUNT_COLUMNS.replaceAll("a.", "");
 
+/** What every request asks: whole texts, not put together each time, since a statement is found again by its text. */
+const STATEMENTS: Readonly<Record<Realm, ReturnType<typeof statements>>> = {
+  user: statements(TABLE.user),
+  admin: statements(TABLE.admin),
+};
+
+function statements(table: string) {
+  return {
+    byId: `SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE a.id = $1`,
+    byTokenOfSession: `SELECT ${ACCOUNT_COLUMNS},
+      CASE WHEN s.id IS NOT NULL AND s.ended_at_ms IS NULL THEN 1 ELSE 0 END AS session_open
+      FROM ${table} a LEFT JOIN sessions s ON s.id = $2 AND s.user_id = a.id WHERE a.id = $1`,
+  };
+}
+
 /** A name in lower case, for the search: of each engine's own functions one lowers ASCII alone. */
 type ChangedColumns = AccountRowChange & { readonly nameKey?: string | null };
 
@@ -44,6 +59,7 @@ const COLUMN_OF: Readonly<Record<keyof ChangedColumns, string>> = {
 
 export function accountReads(connection: Connection, realm: Realm): AccountReads {
   const table = TABLE[realm];
+  const { byTokenOfSession, byId } = STATEMENTS[realm];
   const one = async (condition: string, value: string | number): Promise<Account | null> => {
     const row = await connection.first(`SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE ${condition}`, [
       value,
@@ -80,14 +96,10 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
 
     async byToken(id, sessionId) {
       if (sessionId === null) {
-        const found = await one("a.id = $1", id);
-        return found === null ? null : { account: found, sessionOpen: true };
+        const found = await connection.first(byId, [id]);
+        return found === null ? null : { account: accountOf(realm, found), sessionOpen: true };
       }
-      const row = await connection.first(
-        `SELECT ${ACCOUNT_COLUMNS}, CASE WHEN s.id IS NOT NULL AND s.ended_at_ms IS NULL THEN 1 ELSE 0 END AS session_open
-         FROM ${table} a LEFT JOIN sessions s ON s.id = $2 AND s.user_id = a.id WHERE a.id = $1`,
-        [id, sessionId],
-      );
+      const row = await connection.first(byTokenOfSession, [id, sessionId]);
       return row === null
         ? null
         : { account: accountOf(realm, row), sessionOpen: boolean(row, "session_open") };

@@ -15,6 +15,14 @@ import { readSlice } from "./slices.ts";
 
 const COLUMNS = "id, user_id, title, description, completed, priority, created_at_ms, updated_at_ms, version";
 
+/** Whole texts, not put together at each call: a statement is found again by its text. */
+const BY_ID = `SELECT ${COLUMNS} FROM todos WHERE id = $1`;
+const OF_ACCOUNT = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1 ORDER BY id LIMIT $2 OFFSET $3`;
+const OF_ACCOUNT_COMPLETED = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1 AND completed = $4
+  ORDER BY id LIMIT $2 OFFSET $3`;
+const INSERT = `INSERT INTO todos (user_id, title, title_key, description, description_key, priority, created_at_ms)
+  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`;
+
 /** A change with what a search will look in. */
 interface TodoRowChange extends TodoChange {
   readonly titleKey?: string;
@@ -44,16 +52,16 @@ const NO_LIMIT = 2 ** 31 - 1;
 export function todoReads(connection: Connection): TodoReads {
   return {
     async byId(id) {
-      const row = await connection.first(`SELECT ${COLUMNS} FROM todos WHERE id = $1`, [id]);
+      const row = await connection.first(BY_ID, [id]);
       return row === null ? null : todo(row);
     },
 
     async ofAccount(accountId, { completed, limit, offset }) {
-      const rows = await connection.all(
-        `SELECT ${COLUMNS} FROM todos WHERE user_id = $1 ${completed === null ? "" : "AND completed = $4"}
-         ORDER BY id LIMIT $2 OFFSET $3`,
-        [accountId, limit ?? NO_LIMIT, offset, ...(completed === null ? [] : [completed])],
-      );
+      const page = [accountId, limit ?? NO_LIMIT, offset];
+      const rows =
+        completed === null
+          ? await connection.all(OF_ACCOUNT, page)
+          : await connection.all(OF_ACCOUNT_COMPLETED, [...page, completed]);
       return rows.map(todo);
     },
 
@@ -101,11 +109,15 @@ export function todoWrites(connection: Connection): TodoWrites {
     ...todoReads(connection),
 
     async insert({ accountId, title, description, priority, createdAtMs }) {
-      const row = await connection.first(
-        `INSERT INTO todos (user_id, title, title_key, description, description_key, priority, created_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
-        [accountId, title, searchKey(title), description, keyOrNull(description), priority, createdAtMs],
-      );
+      const row = await connection.first(INSERT, [
+        accountId,
+        title,
+        searchKey(title),
+        description,
+        keyOrNull(description),
+        priority,
+        createdAtMs,
+      ]);
       if (row === null) throw new Error("an insert into todos answered no row");
       return todo(row);
     },
