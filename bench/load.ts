@@ -2,9 +2,11 @@
  * A small loader: so many connections, one request at a time on each, for so long. It runs as a process of its own
  * and prints one line of JSON, so that it takes no time from the server it measures.
  *
- *     bun bench/load.ts PORT CONNECTIONS SECONDS < requests.json
+ *     bun bench/load.ts PORT CONNECTIONS SECONDS [PER_SECOND] < requests.json
  *
  * Standard input holds an array of whole HTTP requests; each connection goes through them from a place of its own.
+ * With PER_SECOND requests are due at even times, and their time is counted from when they were due: a server that
+ * stalls pays for all that it kept waiting.
  */
 export interface LoadResult {
   readonly requests: number;
@@ -16,6 +18,7 @@ export interface LoadResult {
 
 interface Lane {
   next: number;
+  dueAtMs: number;
   sentAtMs: number;
   buffered: Buffer;
 }
@@ -40,7 +43,9 @@ async function load(
   connections: number,
   seconds: number,
   requests: readonly Buffer[],
+  perSecond: number | null,
 ): Promise<LoadResult> {
+  const intervalMs = perSecond === null ? 0 : (connections * 1_000) / perSecond;
   const latenciesMs: number[] = [];
   let failures = 0;
   let open = connections;
@@ -53,8 +58,13 @@ async function load(
     const request = requests[lane.next % requests.length];
     if (request === undefined) throw new Error("there are no requests to send");
     lane.next += 1;
-    lane.sentAtMs = performance.now();
+    lane.sentAtMs = perSecond === null ? performance.now() : lane.dueAtMs;
     socket.write(request);
+  };
+  const sendWhenDue = (socket: Bun.Socket<Lane>) => {
+    const waitMs = socket.data.dueAtMs - performance.now();
+    if (waitMs > 0) setTimeout(() => send(socket), waitMs);
+    else send(socket);
   };
 
   for (let connection = 0; connection < connections; connection += 1) {
@@ -62,7 +72,7 @@ async function load(
       hostname: "127.0.0.1",
       port,
       socket: {
-        open: send,
+        open: sendWhenDue,
         data(socket, chunk) {
           const lane = socket.data;
           lane.buffered = lane.buffered.length === 0 ? chunk : Buffer.concat([lane.buffered, chunk]);
@@ -73,7 +83,8 @@ async function load(
           // `HTTP/1.1 2`: what is no success is counted, so that errors cannot pass for speed.
           if (lane.buffered[9] !== 0x32) failures += 1;
           lane.buffered = lane.buffered.subarray(length);
-          if (now < endsAtMs) send(socket);
+          lane.dueAtMs += intervalMs;
+          if (Math.max(now, lane.dueAtMs) < endsAtMs) sendWhenDue(socket);
           else socket.end();
         },
         close() {
@@ -83,6 +94,7 @@ async function load(
       },
       data: {
         next: Math.floor((connection * requests.length) / connections),
+        dueAtMs: startedAtMs + (connection * intervalMs) / connections,
         sentAtMs: 0,
         buffered: Buffer.alloc(0),
       },
@@ -101,9 +113,9 @@ async function load(
 }
 
 if (import.meta.main) {
-  const [port, connections, seconds] = Bun.argv.slice(2).map(Number);
+  const [port, connections, seconds, perSecond = null] = Bun.argv.slice(2).map(Number);
   if (port === undefined || connections === undefined || seconds === undefined) {
-    throw new Error("usage: bun bench/load.ts PORT CONNECTIONS SECONDS < requests.json");
+    throw new Error("usage: bun bench/load.ts PORT CONNECTIONS SECONDS [PER_SECOND] < requests.json");
   }
   const requests: readonly string[] = await Bun.stdin.json();
   console.log(
@@ -113,6 +125,7 @@ if (import.meta.main) {
         connections,
         seconds,
         requests.map((text) => Buffer.from(text)),
+        perSecond,
       ),
     ),
   );

@@ -1,240 +1,155 @@
 /**
- * Measures the built product against a server that does as little as can be done (`limit/server.ts`), in turns, and
- * prints medians and ratios. Machines are noisy: only a ratio from one run says anything.
+ * Measures the built product against a server that does as little as can be done (`limit/`), in turns, and prints
+ * medians and ratios. Machines are noisy: only a ratio from one run says anything.
  *
- *     bun run bench             five rounds of four seconds each
- *     bun run bench --quick     three rounds of two seconds
- *     bun run bench --json FILE writes the figures as well
+ *     bun run bench                  five rounds of four seconds each, a million reads
+ *     bun run bench --quick          three rounds of one second, in under two minutes
+ *     bun run bench --large          10,000 against 1,000,000 rows as well; filling takes minutes
+ *     bun run bench --json FILE      writes the figures; without it they go to dist/bench.json
+ *     bun run bench --postgres URL   an address where databases may be made
  */
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { LoadResult } from "./load.ts";
+import { largeRows } from "./large.ts";
+import {
+  logins,
+  manyConnections,
+  memoryAfterReads,
+  readsAmongLogins,
+  startUp,
+  throughput,
+} from "./measure.ts";
+import type { Effort } from "./measure.ts";
+import { getList, getOne, makePeople, postOne, requestsOf } from "./people.ts";
+import { line, slower } from "./report.ts";
+import type { Report, Row } from "./report.ts";
+import { PRODUCT, startLimit, startProduct } from "./servers.ts";
+import type { Server } from "./servers.ts";
 
 const ROOT = join(import.meta.dir, "..");
-const SECRET = "only-for-measuring-Zk3v9Qm-7Yt1RwXc5Hs8Lb2N";
-const USERS = 50;
-const TODOS_EACH = 40;
-const CONNECTIONS = 64;
+const BASELINE = join(import.meta.dir, "baseline.json");
+const PRODUCT_PORT = 8391;
+const LIMIT_PORT = 8392;
+const SQLITE = "sqlite:///./product.db";
 
-interface Person {
-  readonly token: string;
-  readonly todoIds: readonly number[];
-}
-
-interface Work {
-  readonly name: string;
-  /** The ratio that is wanted at least: requests a second, product over limit. */
-  readonly atLeast: number;
-  request(person: Person, turn: number): string;
-}
-
-const WORKS: readonly Work[] = [
-  {
-    name: "GET one todo",
-    atLeast: 0.75,
-    request: ({ token, todoIds }, turn) =>
-      http("GET", `/api/v1/todos/${todoIds[turn % todoIds.length]}`, token),
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    large: { type: "boolean", default: false },
+    json: { type: "string", default: join(ROOT, "dist/bench.json") },
+    postgres: { type: "string", default: "postgres://postgres@127.0.0.1:5432/postgres" },
   },
-  {
-    name: "GET a list of 20",
-    atLeast: 0.8,
-    request: ({ token }) => http("GET", "/api/v1/todos?limit=20", token),
-  },
-  {
-    name: "POST a todo",
-    atLeast: 4,
-    request: ({ token }, turn) =>
-      http("POST", "/api/v1/todos", token, JSON.stringify({ title: `Todo ${turn}` })),
-  },
-];
+});
+const effort: Effort = options.quick ? { rounds: 3, seconds: 1 } : { rounds: 5, seconds: 4 };
+const rows: Row[] = [];
+const leftOut: string[] = [];
 
-function http(method: string, path: string, token: string, body?: string): string {
-  const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n`;
-  return body === undefined
-    ? `${head}\r\n`
-    : `${head}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+function tell(...more: readonly Row[]): void {
+  for (const row of more) console.log(line(row));
+  rows.push(...more);
 }
 
-interface Server {
-  readonly port: number;
-  residentMiB(): Promise<number>;
-  stop(): Promise<void>;
-}
-
-async function start(
-  command: readonly string[],
-  port: number,
-  env: Record<string, string>,
-  log: string,
-): Promise<Server> {
-  const child = Bun.spawn([...command], {
-    cwd: folder,
-    env: { PATH: process.env["PATH"] ?? "", ...env },
-    stdin: "ignore",
-    stdout: Bun.file(log),
-    stderr: "inherit",
-  });
-  const giveUpAtMs = performance.now() + 10_000;
-  while (
-    !(await fetch(`http://127.0.0.1:${port}/health`).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    if (performance.now() > giveUpAtMs) throw new Error(`${command.join(" ")} does not answer: see ${log}`);
-    await Bun.sleep(20);
+/** Both servers for as long as `work` takes. */
+async function withBoth(
+  starts: readonly [product: () => Promise<Server>, limit: () => Promise<Server>],
+  work: (product: Server, limit: Server) => Promise<void>,
+): Promise<void> {
+  const [startProduct, startLimit] = starts;
+  const product = await startProduct();
+  try {
+    const limit = await startLimit();
+    try {
+      await work(product, limit);
+    } finally {
+      await limit.stop();
+    }
+  } finally {
+    await product.stop();
   }
-  return {
-    port,
-    async residentMiB() {
-      const status = await Bun.file(`/proc/${child.pid}/status`).text();
-      return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
-    },
-    async stop() {
-      child.kill("SIGTERM");
-      await child.exited;
-    },
-  };
 }
 
-function startProduct(port: number): Promise<Server> {
-  const settings = {
-    PORT: String(port),
-    HOST: "127.0.0.1",
-    DATABASE_URL: "sqlite:///./product.db",
-    SECRET_KEY: SECRET,
-  };
-  return start(
-    [join(ROOT, "dist/latchkey"), "serve"],
-    port,
-    { ...settings, RATE_LIMIT_ENABLED: "false", LOG_LEVEL: "INFO", LOG_JSON: "true" },
-    join(folder, "product.log"),
-  );
-}
+async function onSqlite(folder: string): Promise<void> {
+  const seeding = await startProduct(folder, PRODUCT_PORT, SQLITE);
+  const people = await makePeople(seeding);
+  await seeding.stop();
+  tell(...(await startUp(folder, PRODUCT_PORT, options.quick ? 5 : 11)));
 
-function startLimit(port: number): Promise<Server> {
-  const env = { PORT: String(port), DATABASE: join(folder, "limit.db"), SECRET };
-  return start([process.execPath, join(ROOT, "bench/limit/server.ts")], port, env, join(folder, "limit.log"));
-}
-
-async function send(port: number, path: string, body: unknown, token?: string): Promise<unknown> {
-  const headers = {
-    "content-type": "application/json",
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-  };
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    method: "POST",
-    headers,
-    body: JSON.stringify(body),
+  copyFileSync(join(folder, "product.db"), join(folder, "limit.db"));
+  const starts = [
+    () => startProduct(folder, PRODUCT_PORT, SQLITE),
+    () => startLimit(folder, LIMIT_PORT, "server.ts", join(folder, "limit.db")),
+  ] as const;
+  await withBoth(starts, async (product, limit) => {
+    const pair = { product, limit };
+    tell(...(await throughput("GET one todo", 0.75, pair, requestsOf(people, getOne), effort)));
+    tell(...(await throughput("GET a list of 20", 0.8, pair, requestsOf(people, getList), effort)));
+    tell(await manyConnections(product, people, effort));
+    tell(await memoryAfterReads(product, people, options.quick ? 0 : 1_000_000));
+    tell(await logins(product, people, effort));
+    tell(await readsAmongLogins(pair, people, effort));
+    const [ratio] = await throughput("POST a todo", 4, pair, requestsOf(people, postOne), effort);
+    if (ratio !== undefined) tell(ratio);
   });
-  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
-  return response.json();
 }
 
-async function makePeople(port: number): Promise<readonly Person[]> {
-  return Promise.all(
-    Array.from({ length: USERS }, async (_, number) => {
-      const person = { email: `person${number}@example.com`, password: "password123" };
-      await send(port, "/api/v1/users/register", person);
-      const { access_token: token }: { access_token: string } = Object(
-        await send(port, "/api/v1/users/login", person),
-      );
-      const todos = await Promise.all(
-        Array.from({ length: TODOS_EACH }, (_, turn) =>
-          send(port, "/api/v1/todos", { title: `Todo ${turn}`, description: "Milk, eggs, bread" }, token),
-        ),
-      );
-      return { token, todoIds: todos.map((todo) => Number(Object(todo).id)) };
-    }),
-  );
-}
-
-async function measure({ port }: Server, requests: readonly string[], seconds: number): Promise<LoadResult> {
-  const loader = Bun.spawn(
-    [process.execPath, join(ROOT, "bench/load.ts"), String(port), String(CONNECTIONS), String(seconds)],
-    { stdin: new Blob([JSON.stringify(requests)]), stdout: "pipe", stderr: "inherit" },
-  );
-  const result: LoadResult = JSON.parse(await new Response(loader.stdout).text());
-  if (result.failures > 0) throw new Error(`${result.failures} of ${result.requests} requests failed`);
-  return result;
-}
-
-const perSecond = ({ requests, seconds }: LoadResult) => requests / seconds;
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-async function compare(work: Work, people: readonly Person[], product: Server, limit: Server) {
-  const requests = people.flatMap((person) =>
-    Array.from({ length: 20 }, (_, turn) => work.request(person, turn)),
-  );
-  const rounds: { product: LoadResult; limit: LoadResult }[] = [];
-  // One round to warm both up, which is not counted.
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    const both = {
-      product: await measure(product, requests, SECONDS),
-      limit: await measure(limit, requests, SECONDS),
-    };
-    if (round > 0) rounds.push(both);
+async function onPostgres(folder: string): Promise<void> {
+  const name = `latchkey_bench_${process.pid}`;
+  const address = new URL(options.postgres);
+  const server = new Bun.SQL(address.href, { max: 1, connectionTimeout: 2 });
+  try {
+    await server.unsafe(`CREATE DATABASE ${name}`);
+  } catch (error) {
+    leftOut.push(`PostgreSQL at ${address.host}: ${error instanceof Error ? error.message : String(error)}`);
+    return;
   }
-  const ratios = rounds.map((both) => perSecond(both.product) / perSecond(both.limit));
-  return {
-    name: work.name,
-    atLeast: work.atLeast,
-    product: Math.round(median(rounds.map((both) => perSecond(both.product)))),
-    limit: Math.round(median(rounds.map((both) => perSecond(both.limit)))),
-    ratio: median(ratios),
-    spread: [Math.min(...ratios), Math.max(...ratios)] as const,
-    p50Ms: median(rounds.map((both) => both.product.p50Ms)),
-    p99Ms: median(rounds.map((both) => both.product.p99Ms)),
-  };
+  address.pathname = `/${name}`;
+  try {
+    const starts = [
+      () => startProduct(folder, PRODUCT_PORT, address.href),
+      () => startLimit(folder, LIMIT_PORT, "postgres.ts", address.href),
+    ] as const;
+    await withBoth(starts, async (product, limit) => {
+      const people = await makePeople(product);
+      const pair = { product, limit };
+      for (const [name, request] of [
+        ["PostgreSQL: GET one todo", getOne],
+        ["PostgreSQL: POST a todo", postOne],
+      ] as const)
+        tell(...(await throughput(name, 0.8, pair, requestsOf(people, request), effort)));
+    });
+  } finally {
+    await server.unsafe(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await server.close();
+  }
 }
 
-const { values } = parseArgs({ options: { quick: { type: "boolean" }, json: { type: "string" } } });
-const ROUNDS = values.quick === true ? 3 : 5;
-const SECONDS = values.quick === true ? 2 : 4;
-const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+function compareWithBaseline(report: Report): void {
+  if (!existsSync(BASELINE)) return;
+  const baseline: Report = JSON.parse(readFileSync(BASELINE, "utf8"));
+  const found = slower(report, baseline);
+  console.log(
+    found.length === 0
+      ? "\nnothing is slower than bench/baseline.json by more than the noise"
+      : `\nslower than bench/baseline.json by more than the noise:\n  ${found.join("\n  ")}`,
+  );
+}
 
-if (!existsSync(join(ROOT, "dist/latchkey"))) {
+if (!existsSync(PRODUCT)) {
   throw new Error("there is no dist/latchkey to measure: run `bun run build` first");
 }
-const running: Server[] = [];
+const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
 try {
-  const seeding = await startProduct(8391);
-  const people = await makePeople(seeding.port);
-  await seeding.stop();
-  copyFileSync(join(folder, "product.db"), join(folder, "limit.db"));
-
-  const product = await startProduct(8391);
-  const limit = await startLimit(8392);
-  running.push(product, limit);
-  const idleMiB = await product.residentMiB();
-  const results = [];
-  console.log(`${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s each in turns, medians\n`);
-  console.log("work                  product/s    limit/s   ratio  (spread)       wanted    p50 ms   p99 ms");
-  for (const work of WORKS) {
-    const result = await compare(work, people, product, limit);
-    results.push(result);
-    const [low, high] = result.spread.map((ratio) => ratio.toFixed(2));
-    console.log(
-      `${result.name.padEnd(20)} ${String(result.product).padStart(10)} ${String(result.limit).padStart(10)}` +
-        `  ${result.ratio.toFixed(2).padStart(6)}  (${low} to ${high})  ≥ ${result.atLeast.toFixed(2)}` +
-        `  ${result.p50Ms.toFixed(2).padStart(8)} ${result.p99Ms.toFixed(2).padStart(8)}`,
-    );
-  }
-  const loadedMiB = await product.residentMiB();
-  console.log(`\nmemory of the product: ${idleMiB} MiB idle, ${loadedMiB} MiB afterwards`);
-  if (values.json !== undefined) {
-    writeFileSync(
-      values.json,
-      `${JSON.stringify({ results, memoryMiB: { idle: idleMiB, loaded: loadedMiB } }, null, 2)}\n`,
-    );
-  }
+  console.log(`${effort.rounds} rounds of ${effort.seconds} s each in turns, medians (least to most)\n`);
+  await onSqlite(folder);
+  await onPostgres(folder);
+  if (options.large) tell(...(await largeRows(folder, PRODUCT_PORT)));
+  else leftOut.push("1,000,000 rows over 10,000: only with --large");
 } finally {
-  for (const server of running) await server.stop();
   rmSync(folder, { recursive: true, force: true });
 }
+for (const what of leftOut) console.log(`left out: ${what}`);
+const report: Report = { rows, leftOut };
+writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+compareWithBaseline(report);

@@ -6,23 +6,14 @@
  *     PORT=8001 DATABASE=copy-of-app.db SECRET=… bun bench/limit/server.ts
  */
 import { Database } from "bun:sqlite";
-import { timingSafeEqual } from "node:crypto";
+import { claimsOf, pathOf, view } from "./work.ts";
+import type { TodoRow } from "./work.ts";
 
 interface AccountRow {
   readonly id: number;
   readonly is_active: number;
   readonly credentials_version: number;
   readonly deleted_at_ms: number | null;
-}
-
-interface TodoRow {
-  readonly id: number;
-  readonly user_id: number;
-  readonly title: string;
-  readonly description: string | null;
-  readonly completed: number;
-  readonly created_at_ms: number;
-  readonly updated_at_ms: number | null;
 }
 
 const { PORT = "8001", DATABASE = "app.db", SECRET = "" } = process.env;
@@ -40,37 +31,31 @@ const insertTodo = database.prepare<TodoRow, [number, string, string | null, num
   "INSERT INTO todos (user_id, title, description, created_at_ms) VALUES (?, ?, ?, ?) RETURNING *",
 );
 
-const keyed = new Bun.CryptoHasher("sha256", SECRET);
+const hashByEmail = database.prepare<{ readonly password_hash: string }, [string]>(
+  "SELECT password_hash FROM users WHERE email = ?",
+);
+const claims = claimsOf(SECRET);
 
 function accountOf(request: Request): AccountRow | null {
-  const token = request.headers.get("authorization")?.slice("Bearer ".length) ?? "";
-  const end = token.lastIndexOf(".");
-  const expected = keyed.copy().update(token.slice(0, end)).digest();
-  const given = Buffer.from(token.slice(end + 1), "base64url");
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-  const claims = JSON.parse(Buffer.from(token.slice(token.indexOf(".") + 1, end), "base64url").toString());
-  if (claims.exp * 1_000 < Date.now()) return null;
-  const account = accountById.get(claims.user_id);
+  const claimed = claims(request);
+  if (claimed === null) return null;
+  const account = accountById.get(claimed.user_id);
   if (account === null || account.is_active !== 1 || account.deleted_at_ms !== null) return null;
-  return account.credentials_version === claims.ver ? account : null;
+  return account.credentials_version === claimed.ver ? account : null;
 }
 
-function view(todo: TodoRow) {
-  return {
-    id: todo.id,
-    title: todo.title,
-    description: todo.description,
-    completed: todo.completed === 1,
-    user_id: todo.user_id,
-    created_at: new Date(todo.created_at_ms).toISOString(),
-    updated_at: todo.updated_at_ms === null ? null : new Date(todo.updated_at_ms).toISOString(),
-  };
+async function logIn(request: Request): Promise<Response> {
+  const { email, password }: { email: string; password: string } = Object(await request.json());
+  const known = hashByEmail.get(email);
+  const isRight = known !== null && (await Bun.password.verify(password, known.password_hash));
+  return isRight ? Response.json({ token_type: "bearer" }) : new Response(null, { status: 401 });
 }
 
 async function answer(request: Request): Promise<Response> {
+  const path = pathOf(request);
+  if (path === "/api/v1/users/login") return logIn(request);
   const account = accountOf(request);
   if (account === null) return new Response(null, { status: 401 });
-  const path = request.url.slice(request.url.indexOf("/", 8));
   if (request.method === "POST") {
     const { title, description = null }: { title: string; description?: string | null } = Object(
       await request.json(),
