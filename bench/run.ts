@@ -87,7 +87,7 @@ async function onSqlite(folder: string): Promise<void> {
     tell(...(await throughput("GET a list of 20", 0.8, pair, requestsOf(people, getList), effort)));
     tell(await manyConnections(product, people, effort));
     tell(await memoryAfterReads(product, people, options.quick ? 0 : 1_000_000));
-    tell(await logins(product, people, effort));
+    tell(...(await logins(pair, people, effort)));
     tell(await readsAmongLogins(pair, people, effort));
     const [ratio] = await throughput("POST a todo", 4, pair, requestsOf(people, postOne), effort);
     if (ratio !== undefined) tell(ratio);
