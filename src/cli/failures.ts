@@ -35,7 +35,10 @@ function explanation(error: unknown): { readonly message: string; readonly exitC
   if (error instanceof Fault) return faultExplanation(error);
   if (isListenFailure(error)) {
     const reason = WHY_NOT_LISTENING[error.code] ?? error.code;
-    return { message: `cannot listen: ${reason}; see HOST and PORT`, exitCode: exitCodes.unavailable };
+    return {
+      message: `cannot listen: ${reason}; see HOST, PORT and METRICS_PORT`,
+      exitCode: exitCodes.unavailable,
+    };
   }
   throw error;
 }
