@@ -72,6 +72,7 @@ export class Meters {
     "How late a timer of the program's fires: what everything else waits too.",
   );
   #housekeepingAtMs = 0;
+  #backupAtMs = 0;
   #loopTimer: ReturnType<typeof setInterval> | null = null;
 
   constructor(clock: Clock) {
@@ -164,6 +165,11 @@ export class Meters {
       "When what is expired was last removed; 0 for not yet.",
       () => this.#housekeepingAtMs / SECOND_MS,
     );
+    metrics.gauge(
+      "latchkey_backup_last_success_timestamp_seconds",
+      "When this process last made a backup by its schedule; 0 for not yet.",
+      () => this.#backupAtMs / SECOND_MS,
+    );
     this.#watchProcess(engine);
   }
 
@@ -206,6 +212,9 @@ export class Meters {
         return this.#refreshes.add();
       case "session.refresh_reused":
         return this.#reuses.add();
+      case "backup.done":
+        this.#backupAtMs = this.#clock.nowMs();
+        return;
       case "housekeeping.done":
         return this.#hearHousekeeping(fields);
     }

@@ -18,6 +18,7 @@ import { LiveKeys } from "./live-keys.ts";
 import { LiveSchema } from "./live-schema.ts";
 import { Meters } from "./metrics.ts";
 import { RedisRateLimitStore } from "./redis/rate-limits.ts";
+import { ScheduledBackups } from "./scheduled-backups.ts";
 import type { Database } from "./storage/database.ts";
 import { openFiles } from "./storage/files.ts";
 import { openDatabase } from "./storage/open.ts";
@@ -80,6 +81,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
         log.error("admin.setup_not_announced", {}, error);
       }),
   });
+  const backups = scheduledBackups(config, clock, log);
   let isStopping = false;
   const health = {
     checks: {
@@ -116,6 +118,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     startTasks() {
       const { housekeeping, tokenUses } = core;
       meters.start();
+      backups?.start();
       recurring.every("token_uses", MINUTE_MS, MINUTE_MS, () => tokenUses.flush());
       recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async () => {
         await housekeeping.run();
@@ -130,6 +133,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
       meters.stop();
       sharedLimits?.close();
       await recurring.stop();
+      await backups?.stop();
       await core.tokenUses.flush().catch((error: unknown) => log.error("token_uses.lost", {}, error));
       await database.close();
     },
@@ -142,6 +146,11 @@ function openKeys(config: Config, secret: string, log: Log): LiveKeys {
   const signsWith = config.jwtAlgorithm ?? V1_ALGORITHM;
   if (!config.isProduction) folder.makeMissing(signsWith === "HS256" ? V1_ALGORITHM : signsWith);
   return new LiveKeys({ folder, secretKeys: [hmacKey(secret, "HS256")], signsWith, log });
+}
+
+function scheduledBackups({ database, backups }: Config, clock: Clock, log: Log): ScheduledBackups | null {
+  if (backups === null || database.engine !== "sqlite") return null;
+  return new ScheduledBackups({ database: database.path, plan: backups, clock, log });
 }
 
 function corePolicy(config: Config): CorePolicy {

@@ -21,6 +21,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["key-files.ts", ["core/"]],
   ["live-keys.ts", ["core/", "key-files.ts"]],
   ["live-schema.ts", ["core/", "storage/", "../migrations/"]],
+  ["scheduled-backups.ts", ["core/"]],
   ["version.ts", ["../package.json"]],
   ["program.ts", EVERYTHING],
   ["main.ts", EVERYTHING],

@@ -1,5 +1,5 @@
 import { loadConfigFromProcess } from "../config.ts";
-import type { Config } from "../config.ts";
+import type { DatabaseTarget } from "../config.ts";
 import { backUpSqlite, restoreSqlite } from "../storage/sqlite-backup.ts";
 import type { Inspection } from "../storage/sqlite-backup.ts";
 import { parseArguments } from "./arguments.ts";
@@ -12,23 +12,19 @@ import { refuseUsage } from "./with-settings.ts";
 export const backupCommand: Command = {
   name: "backup",
   summary: "Copy the database into a file, beside a running server",
-  usage: "latchkey backup FILE [--force] [--env-file FILE]",
+  usage: "latchkey backup FILE [--force] [--from DATABASE] [--env-file FILE]",
   options: [
     ["FILE", "where to: it appears once it is whole and checked, and only its owner may read it"],
     ["--force", "overwrite FILE"],
+    ["--from DATABASE", "the SQLite file to copy, instead of the one in the settings"],
     ENV_FILE_OPTION,
   ],
   examples: ["latchkey backup /backups/app-$(date +%F).db"],
   run(args, terminal) {
-    return withFile(this, args, terminal, (config, file, force) => {
+    return withFile(this, args, terminal, ({ database, file, force }) => {
       const startedMs = performance.now();
-      const inspection = backUpSqlite(
-        sqliteFile(config, `pg_dump --format=custom --file=${quoted(file)}`),
-        file,
-        {
-          overwrites: force,
-        },
-      );
+      const source = sqliteFile(database, `pg_dump --format=custom --file=${quoted(file)}`);
+      const inspection = backUpSqlite(source, file, { overwrites: force });
       const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
       terminal.out(`${file}: ${described(inspection)}, checked, in ${seconds} s`);
       terminal.out("It holds neither SECRET_KEY, nor the keys in KEYS_DIR, nor uploads: keep those too.");
@@ -47,9 +43,9 @@ export const restoreCommand: Command = {
   ],
   examples: ["latchkey restore /backups/app-2026-01-04.db --force"],
   run(args, terminal) {
-    return withFile(this, args, terminal, (config, file, force) => {
+    return withFile(this, args, terminal, ({ database, file, force }) => {
       const target = sqliteFile(
-        config,
+        database,
         `pg_restore --clean --if-exists --no-owner --single-transaction ${quoted(file)}`,
       );
       const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
@@ -68,36 +64,51 @@ export const restoreCommand: Command = {
   },
 };
 
+interface Task {
+  readonly database: DatabaseTarget;
+  readonly file: string;
+  readonly force: boolean;
+}
+
 async function withFile(
   command: Command,
   args: readonly string[],
   terminal: Terminal,
-  work: (config: Config, file: string, force: boolean) => void,
+  work: (task: Task) => void,
 ): Promise<number> {
   const given = parseArguments({
     args,
-    options: { force: { type: "boolean" }, "env-file": { type: "string" } },
+    options: { force: { type: "boolean" }, from: { type: "string" }, "env-file": { type: "string" } },
     allowPositionals: true,
   });
   if (!given.ok) return refuseUsage(command, given.message, terminal);
+  const { from, force = false, "env-file": envFile } = given.values;
   const [file, extra] = given.positionals;
   if (file === undefined || file === "") return refuseUsage(command, "takes a file", terminal);
   if (extra !== undefined) return refuseUsage(command, `${command.name} does not take "${extra}"`, terminal);
-  const loaded = loadConfigFromProcess({ envFile: given.values["env-file"] });
-  if (!loaded.ok) {
-    for (const mistake of loaded.mistakes) terminal.err(mistake);
-    return exitCodes.config;
+  if (from !== undefined && command !== backupCommand) {
+    return refuseUsage(command, `${command.name} does not take --from`, terminal);
   }
+  const found =
+    from === undefined ? databaseOfSettings(envFile, terminal) : ({ engine: "sqlite", path: from } as const);
+  if (found === null) return exitCodes.config;
   try {
-    work(loaded.config, file, given.values.force === true);
+    work({ database: found, file, force });
     return exitCodes.ok;
   } catch (error) {
     return explainFailure(error, terminal);
   }
 }
 
+function databaseOfSettings(envFile: string | undefined, terminal: Terminal): DatabaseTarget | null {
+  const loaded = loadConfigFromProcess({ envFile });
+  if (loaded.ok) return loaded.config.database;
+  for (const mistake of loaded.mistakes) terminal.err(mistake);
+  return null;
+}
+
 /** The database's file; for PostgreSQL it says which of its own tools to use, and how. */
-function sqliteFile({ database }: Config, postgresCommand: string): string {
+function sqliteFile(database: DatabaseTarget, postgresCommand: string): string {
   if (database.engine === "sqlite" && database.path !== ":memory:") return database.path;
   if (database.engine === "sqlite") throw new Refusal("a database in memory has no file", exitCodes.failure);
   const { hostname, port, pathname, username } = new URL(database.url);

@@ -168,6 +168,24 @@ export function line(noun: string, takes: string): Kind<string> {
   };
 }
 
+/** When something is done again and again, in the words of cron. */
+export const schedule: Kind<string> = {
+  noun: "a schedule",
+  takes: 'five fields as in a crontab, such as "0 3 * * *", or @daily',
+  isSecret: false,
+  parse(text) {
+    try {
+      return Bun.cron.parse(text.trim()) === null
+        ? bad("it names no hour that ever comes")
+        : good(text.trim());
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      return bad();
+    }
+  },
+  show: (value) => value,
+};
+
 export const folder: Kind<string> = line("a folder", "the path of a folder");
 
 export const listenHost: Kind<string> = hostKind("a host name or an IP address, such as 0.0.0.0 or ::");

@@ -54,6 +54,8 @@ export interface Config {
   readonly adminSetupToken: string | null;
   /** Null: for ever. */
   readonly auditRetentionDays: number | null;
+  /** Null: nobody but the operator makes any. */
+  readonly backups: BackupsConfig | null;
   readonly metricsPort: number | null;
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
@@ -69,6 +71,12 @@ export type DatabaseConfig = DatabaseTarget & {
   readonly echo: boolean;
   readonly autoMigrate: boolean;
 };
+
+export interface BackupsConfig {
+  readonly schedule: string;
+  readonly folder: string;
+  readonly keep: number;
+}
 
 export interface UploadS3Config extends S3Location {
   /** Null: Amazon's own. */
@@ -156,6 +164,7 @@ function assemble(reader: SettingReader, known: Known): Config {
     corsOrigins: read(settings.corsOrigins),
     adminSetupToken: read(settings.adminSetupToken),
     auditRetentionDays: read(settings.auditRetentionDays),
+    backups: assembleBackups(reader, known),
     metricsPort: read(settings.metricsPort),
     metricsToken: read(settings.metricsToken),
     logLevel: read(settings.logLevel),
@@ -227,6 +236,13 @@ function databaseTarget(reader: SettingReader, known: Known): DatabaseTarget {
 }
 
 /** The rules that one value alone cannot break. */
+function assembleBackups(reader: SettingReader, known: Known): BackupsConfig | null {
+  const schedule = reader.read(settings.backupSchedule, known);
+  const folder = reader.read(settings.backupDir, known);
+  const keep = reader.read(settings.backupKeep, known);
+  return schedule === null ? null : { schedule, folder, keep };
+}
+
 function complainOfContradictions(reader: SettingReader, config: Config): void {
   const { database, cookie } = config;
   if (database.engine === "sqlite" && database.path === IN_MEMORY && config.environment !== "test") {
@@ -251,6 +267,12 @@ function complainOfContradictions(reader: SettingReader, config: Config): void {
     reader.complain(
       settings.metricsPort,
       `${config.metricsPort} is the port of the API itself: a port other than PORT`,
+    );
+  }
+  if (config.backups !== null && database.engine !== "sqlite") {
+    reader.complain(
+      settings.backupSchedule,
+      "PostgreSQL is backed up by its own tools: leave it out, and see latchkey backup",
     );
   }
   if (config.isProduction) complainOfSecretKey(reader, config.secretKey);

@@ -381,6 +381,21 @@ export const settings = {
     default: notSet,
     about: "How long rows of the audit trail are kept; without it for ever",
   }),
+  backupSchedule: setting("BACKUP_SCHEDULE", {
+    kind: optional(kinds.schedule),
+    default: notSet,
+    about: 'Backs SQLite up by itself, as a crontab says when: "0 3 * * *" for each night at three',
+  }),
+  backupDir: setting("BACKUP_DIR", {
+    kind: kinds.folder,
+    default: () => "backups",
+    about: "The folder of these backups; best on another disk",
+  }),
+  backupKeep: setting("BACKUP_KEEP", {
+    kind: kinds.integer(1, 10_000),
+    default: () => 7,
+    about: "How many of these backups are kept",
+  }),
   metricsPort: setting("METRICS_PORT", {
     kind: optional(kinds.port),
     default: notSet,

@@ -100,6 +100,14 @@ describe("backup", () => {
     expect(refused.stderr).toContain(words);
   });
 
+  test("copies the file that it is told to, whatever the settings say", async () => {
+    const settings = { DATABASE_URL: "postgres://nowhere.invalid/app", PORT: "many" };
+    const done = await latchkey(["backup", "told.db", "--from", "app.db"], { cwd: folder, settings });
+    expect(done.exitCode).toBe(0);
+    expect(usersIn("told.db")).toBe(3);
+    expect((await run("restore", "told.db", "--from", "app.db")).exitCode).toBe(64);
+  });
+
   test("where there is no database, says so", async () => {
     const settings = { DATABASE_URL: "sqlite:///nowhere.db" };
     const refused = await latchkey(["backup", "x.db"], { cwd: folder, settings });

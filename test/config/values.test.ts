@@ -298,6 +298,21 @@ const TABLE: readonly Cases[] = [
     bad: ["0", "a year"],
   },
   {
+    setting: "BACKUP_SCHEDULE",
+    of: (config) => config.backups,
+    good: [
+      ["0 3 * * *", { schedule: "0 3 * * *", folder: "backups", keep: 7 }],
+      [" @daily ", { schedule: "@daily", folder: "backups", keep: 7 }],
+    ],
+    bad: ["every night", "61 * * * *", "0 3 * *", "0 0 30 2 *"],
+  },
+  {
+    setting: "BACKUP_KEEP",
+    of: (config) => config.backups,
+    good: [["30", null]],
+    bad: ["0", "all"],
+  },
+  {
     setting: "METRICS_PORT",
     of: (config) => config.metricsPort,
     good: [["9100", 9100]],
@@ -439,6 +454,7 @@ test("COOKIE_SAMESITE=none goes with COOKIE_SECURE=true", () => {
 test("two free ports do not collide", () => {
   expect(mistakesOf({ PORT: "0", METRICS_PORT: "0" })).toEqual([]);
   expectMistake({ PORT: "9000", METRICS_PORT: "9000" }, "METRICS_PORT: ");
+  expectMistake({ BACKUP_SCHEDULE: "@daily", DATABASE_URL: "postgres://db/app" }, "BACKUP_SCHEDULE: ");
 });
 
 test("the queue before the hashes grows with their number", () => {

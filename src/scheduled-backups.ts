@@ -1,0 +1,90 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Clock } from "./core/clock.ts";
+import type { Log } from "./core/log.ts";
+
+export interface BackupPlan {
+  /** When, in the words of cron. */
+  readonly schedule: string;
+  readonly folder: string;
+  /** So many of the latest stay. */
+  readonly keep: number;
+}
+
+/**
+ * Backs an SQLite database up by the clock, into a folder, as `app-20260104T030000Z.db`. A process of its own does the
+ * copying, by the command that an operator would give: it keeps this one's requests from nothing.
+ */
+export class ScheduledBackups {
+  readonly #database: string;
+  readonly #plan: BackupPlan;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #job: Bun.CronJob | null = null;
+  #running: Promise<void> | null = null;
+
+  constructor(parts: { database: string; plan: BackupPlan; clock: Clock; log: Log }) {
+    this.#database = parts.database;
+    this.#plan = parts.plan;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+  }
+
+  start(): void {
+    this.#job ??= Bun.cron(this.#plan.schedule, () => this.run()).unref();
+  }
+
+  /** Starts nothing more, and fulfils once a backup under way is whole. */
+  async stop(): Promise<void> {
+    this.#job?.stop();
+    await this.#running;
+  }
+
+  /** Never fails: what goes wrong is told to the operator, and tried again at the next hour. */
+  run(): Promise<void> {
+    this.#running ??= this.#backUp()
+      .catch((error: unknown) => this.#log.error("backup.failed", {}, error))
+      .finally(() => void (this.#running = null));
+    return this.#running;
+  }
+
+  async #backUp(): Promise<void> {
+    const { folder } = this.#plan;
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const stamp = new Date(this.#clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+    const file = join(folder, `${this.#stem}-${stamp}.db`);
+    const startedMs = performance.now();
+    const child = Bun.spawn([...ourselves(), "backup", file, "--from", this.#database], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const said = await child.stderr.text();
+    if ((await child.exited) !== 0) throw new Error(said.trim());
+    const removed = this.#removeOld();
+    this.#log.info("backup.done", { file, removed, ms: Math.round(performance.now() - startedMs) });
+  }
+
+  /** Only what this made: any other file in the folder is somebody else's. */
+  #removeOld(): number {
+    const { folder, keep } = this.#plan;
+    const isOurs = new RegExp(`^${RegExp.escape(this.#stem)}-\\d{8}T\\d{6}Z\\.db$`);
+    const old = readdirSync(folder)
+      .filter((file) => isOurs.test(file))
+      .toSorted()
+      .slice(0, -keep);
+    for (const file of old) rmSync(join(folder, file));
+    return old.length;
+  }
+
+  get #stem(): string {
+    return basename(this.#database).replace(/\.(?:db|sqlite3?)$/, "");
+  }
+}
+
+/** How to start this program once more; from source, not by way of a `.env` that may lie about. */
+function ourselves(): readonly string[] {
+  return Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, "--no-env-file", MAIN];
+}
+
+const MAIN = join(import.meta.dir, "main.ts");
