@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import { DAY_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
 
@@ -51,8 +52,8 @@ export class ScheduledBackups {
   async #backUp(): Promise<void> {
     const { folder } = this.#plan;
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const stamp = new Date(this.#clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-    const file = join(folder, `${this.#stem}-${stamp}.db`);
+    const nowMs = this.#clock.nowMs();
+    const file = join(folder, `${this.#stem}-${stamp(nowMs)}.db`);
     const startedMs = performance.now();
     const child = Bun.spawn([...ourselves(), "backup", file, "--from", this.#database], {
       stdin: "ignore",
@@ -62,24 +63,43 @@ export class ScheduledBackups {
     const said = await child.stderr.text();
     if ((await child.exited) !== 0) throw new Error(said.trim());
     const removed = this.#removeOld();
+    this.#removeLeftovers(stamp(nowMs - DAY_MS));
     this.#log.info("backup.done", { file, removed, ms: Math.round(performance.now() - startedMs) });
   }
 
-  /** Only what this made: any other file in the folder is somebody else's. */
   #removeOld(): number {
-    const { folder, keep } = this.#plan;
-    const isOurs = new RegExp(`^${RegExp.escape(this.#stem)}-\\d{8}T\\d{6}Z\\.db$`);
-    const old = readdirSync(folder)
-      .filter((file) => isOurs.test(file))
-      .toSorted()
-      .slice(0, -keep);
-    for (const file of old) rmSync(join(folder, file));
+    const old = this.#ours(/^\.db$/).slice(0, -this.#plan.keep);
+    for (const file of old) rmSync(join(this.#plan.folder, file));
     return old.length;
+  }
+
+  /** What is left of backups that were cut off, as by a loss of power. */
+  #removeLeftovers(before: string): void {
+    for (const file of this.#ours(/^\.db\.[0-9a-f]{12}\.part$/)) {
+      if (file < `${this.#stem}-${before}`) rmSync(join(this.#plan.folder, file));
+    }
+  }
+
+  /** Only what this made, the oldest first: any other file in the folder is somebody else's. */
+  #ours(ending: RegExp): readonly string[] {
+    const begin = `${this.#stem}-`;
+    const isOurs = (file: string) =>
+      file.startsWith(begin) &&
+      STAMP.test(file.slice(begin.length)) &&
+      ending.test(file.slice(begin.length + STAMP_CHARACTERS));
+    return readdirSync(this.#plan.folder).filter(isOurs).toSorted();
   }
 
   get #stem(): string {
     return basename(this.#database).replace(/\.(?:db|sqlite3?)$/, "");
   }
+}
+
+const STAMP = /^\d{8}T\d{6}Z/;
+const STAMP_CHARACTERS = "20260104T030000Z".length;
+
+function stamp(atMs: number): string {
+  return new Date(atMs).toISOString().replaceAll(/[-:]|\.\d+/g, "");
 }
 
 /** How to start this program once more; from source, not by way of a `.env` that may lie about. */

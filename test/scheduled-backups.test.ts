@@ -62,6 +62,18 @@ describe("backups by the clock", () => {
     expect(readdirSync(folder).toSorted()).toEqual([...others, "app-20260104T100000Z.db"].toSorted());
   });
 
+  test("clear away what is left of those that were cut off, and of no others", async () => {
+    const { backups, folder } = scheduled("torn");
+    await backups.run();
+    rmSync(join(folder, "app-20260104T100000Z.db"));
+    const late = "app-20260104T090000Z.db.0123456789ab.part";
+    const others = [late, "app-20260101T090000Z.db.part", "by-hand.db.0123456789ab.part"];
+    for (const file of [...others, "app-20260101T090000Z.db.0123456789ab.part"])
+      writeFileSync(join(folder, file), "");
+    await backups.run();
+    expect(readdirSync(folder).toSorted()).toEqual(["app-20260104T100000Z.db", ...others].toSorted());
+  });
+
   test("that fail are told, remove nothing, and are tried again", async () => {
     const gone = join(here, "gone.db");
     const { backups, folder, lines } = scheduled("failing", { from: gone, keep: 1 });

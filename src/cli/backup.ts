@@ -51,7 +51,7 @@ export const restoreCommand: Command = {
       const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
       const restored = restoreSqlite(file, target, {
         overwrites: force,
-        asideFile: `${target}.before-${stamp}`,
+        asideEnding: `.before-${stamp}`,
       });
       terminal.out(`${target}: ${described(restored)}, checked`);
       if (restored.asideFile !== null) terminal.out(`The database before it is now ${restored.asideFile}`);

@@ -6,6 +6,7 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
   readSync,
   realpathSync,
@@ -70,9 +71,12 @@ export interface Restored extends Inspection {
  */
 export function restoreSqlite(
   file: string,
-  target: string,
-  { overwrites, asideFile }: { overwrites: boolean; asideFile: string },
+  path: string,
+  { overwrites, asideEnding }: { overwrites: boolean; asideEnding: string },
 ): Restored {
+  // Beside a link there is nothing of the database that it leads to.
+  const target = existsSync(path) && lstatSync(path).isSymbolicLink() ? realpathSync(path) : path;
+  const asideFile = `${target}${asideEnding}`;
   requireFile(file, "file");
   refuseSame(file, target, "is the database itself");
   const isReplacing = existsSync(target);

@@ -3,10 +3,12 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -140,6 +142,20 @@ describe("restore", () => {
     expect(done.exitCode).toBe(0);
     const [, aside = ""] = /is now (old\.db\.before-\d{8}T\d{6}Z)\n/.exec(done.stdout) ?? [];
     expect([usersIn("old.db"), usersIn(aside)]).toEqual([7, 2]);
+  });
+
+  test("follows a link to where the database is", async () => {
+    mkdirSync(path("data"));
+    await makeDatabase("data/real.db", 2);
+    symlinkSync("data/real.db", path("linked.db"));
+    const done = await restore({ DATABASE_URL: "sqlite:///linked.db" }, "backup.db", "--force");
+    expect(done.exitCode).toBe(0);
+    expect(lstatSync(path("linked.db")).isSymbolicLink()).toBe(true);
+    expect(usersIn("data/real.db")).toBe(7);
+    expect(readdirSync(path("data")).toSorted()).toEqual([
+      expect.stringMatching(/^real\.db$/),
+      expect.stringMatching(/^real\.db\.before-/),
+    ]);
   });
 
   test("puts a damaged database aside, its log with it, and says what it cannot know", async () => {
