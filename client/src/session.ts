@@ -1,0 +1,130 @@
+import type { CallOptions, ClientOptions, Tokens, TokenStore } from "./api.ts";
+import { LatchkeyError } from "./error.ts";
+import { unlessAborted } from "./http.ts";
+import type { Answer, Call, Http } from "./http.ts";
+
+/** How a surface comes by new tokens without a password. */
+export interface Refresher {
+  isPossible(tokens: Tokens | null): boolean;
+  refresh(tokens: Tokens | null, signal: AbortSignal): Promise<Tokens>;
+}
+
+/** Keeps tokens until the program ends. To begin with a personal access token: `memoryTokens({ accessToken })`. */
+export function memoryTokens(initial: Tokens | null = null): TokenStore {
+  let held = initial;
+  return {
+    get: () => held,
+    set(tokens) {
+      held = tokens;
+    },
+  };
+}
+
+/** Sends calls as whoever is logged in, and renews the access token once for all calls that find it expired. */
+export class Session {
+  readonly #http: Http;
+  readonly #store: TokenStore;
+  readonly #refresher: Refresher | null;
+  readonly #onSignedOut: () => void;
+  #renewing: Promise<Tokens | null> | null = null;
+  /** Counts beginnings and ends of being logged in: a call is not sent again as somebody else. */
+  #era = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(http: Http, options: ClientOptions, refresher: Refresher | null) {
+    this.#http = http;
+    this.#store = options.tokens ?? memoryTokens();
+    this.#refresher = refresher;
+    this.#onSignedOut = options.onSignedOut ?? (() => undefined);
+  }
+
+  /** Without credentials. */
+  anonymous<T>(call: Call, options: CallOptions | undefined): Promise<Answer<T>> {
+    return this.#http.within(options, (signal) => this.#http.send(call, null, signal));
+  }
+
+  send<T>(call: Call, options: CallOptions | undefined): Promise<Answer<T>> {
+    return this.#http.within(options, async (signal) => {
+      const era = this.#era;
+      const used = await this.#store.get();
+      try {
+        return await this.#http.send<T>(call, used?.accessToken ?? null, signal);
+      } catch (error) {
+        if (!LatchkeyError.isOf(error, "unauthorized") || era !== this.#era) throw error;
+        // Others wait for the same refresh: it goes on though this caller may give up.
+        const renewed = await unlessAborted(this.#renewed(used), signal);
+        if (renewed === null || era !== this.#era) throw error;
+        return this.#http.send<T>(call, renewed.accessToken, signal);
+      }
+    });
+  }
+
+  async body<T>(call: Call, options: CallOptions | undefined): Promise<T> {
+    return (await this.send<T>(call, options)).body;
+  }
+
+  login(options: CallOptions | undefined, tokensOf: (signal: AbortSignal) => Promise<Tokens>): Promise<void> {
+    return this.#http.within(options, (signal) =>
+      this.#exclusively(async () => {
+        const tokens = await tokensOf(signal);
+        this.#era += 1;
+        await this.#store.set(tokens);
+      }),
+    );
+  }
+
+  /** The tokens are gone in any case; it fails where `end` does, and the session may be open on the server then. */
+  logout(
+    options: CallOptions | undefined,
+    end: (tokens: Tokens | null, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    return this.#http.within(options, (signal) =>
+      this.#exclusively(async () => {
+        const held = await this.#store.get();
+        this.#era += 1;
+        await this.#store.set(null);
+        await end(held, signal);
+      }),
+    );
+  }
+
+  #renewed(used: Tokens | null): Promise<Tokens | null> {
+    this.#renewing ??= this.#exclusively(() => this.#renew(used)).finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  /** New tokens in place of those that were refused; null where the session is over. */
+  async #renew(used: Tokens | null): Promise<Tokens | null> {
+    const held = await this.#store.get();
+    // Another call, tab or process was faster.
+    if (held !== null && held.accessToken !== used?.accessToken) return held;
+    if (this.#refresher?.isPossible(held) !== true) return this.#signedOut(held);
+    const refresher = this.#refresher;
+    try {
+      const fresh = await this.#http.within(undefined, (signal) => refresher.refresh(held, signal));
+      await this.#store.set(fresh);
+      return fresh;
+    } catch (error) {
+      if (LatchkeyError.isOf(error, "unauthorized")) return this.#signedOut(held);
+      throw error;
+    }
+  }
+
+  async #signedOut(held: Tokens | null): Promise<null> {
+    // Calls of before, whose refusal is still on its way, need not ask again.
+    this.#era += 1;
+    if (held === null) return null;
+    await this.#store.set(null);
+    this.#onSignedOut();
+    return null;
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const inTurn = this.#store.exclusively?.bind(this.#store);
+    const result = this.#queue.then(() => (inTurn === undefined ? work() : inTurn(work)));
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}
