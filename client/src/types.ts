@@ -463,6 +463,8 @@ export interface RootListAuditTrailQuery {
     | "token.revoked"
     | "todo.changed"
     | "todo.deleted"
+    | "item.changed"
+    | "item.deleted"
     | "audit.pruned"
     | undefined;
   /** Who did it, or whom it happened to */

@@ -43,13 +43,15 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   try {
     program = assemble(config, { clock: systemClock, log, secret: programSecret(config) });
     await program.start();
+    // From before anybody can know that it serves: a signal must find somebody who finishes what has begun.
+    const stopping = stopRequested(log);
     program.startTasks();
     const { url } = program.app.listen(config);
     const metrics = listenForMetrics(program, config);
     // The log has its own way out: what it told so far belongs above.
     await output.flush();
     announce(config, url, metrics, log, terminal);
-    await stopRequested(log);
+    await stopping;
     await stop(program, config, log);
     return exitCodes.ok;
   } catch (error) {
