@@ -112,11 +112,11 @@ export function named(options: CreateOptions | undefined): Record<string, string
 
 /** What the promise comes to, or the signal's reason, whichever is first. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   let abort = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {
     abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
   });
   try {
     return await Promise.race([promise, aborted]);
