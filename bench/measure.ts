@@ -69,6 +69,8 @@ export async function throughput(
   requests: readonly string[],
   { rounds, seconds }: Effort,
 ): Promise<readonly Row[]> {
+  // The larger program takes longer until its hot paths are compiled.
+  await load(pair.product, requests, { seconds: 2 });
   const measured = await inTurns(pair, rounds, (server) => load(server, requests, { seconds }));
   const middle = (figure: (both: (typeof measured)[number]) => number, digits: number) =>
     median(measured.map(figure)).toFixed(digits);

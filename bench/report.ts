@@ -38,7 +38,7 @@ export function line(row: Row): string {
   const digits = unit === "" ? 2 : 0;
   const [low, high] = spread.map((end) => end.toFixed(digits));
   return [
-    name.padEnd(44),
+    name.padEnd(52),
     `${value.toFixed(digits)}${unit}`.padStart(8),
     `(${low} to ${high})`.padEnd(18),
     `${better === "more" ? "≥" : "≤"} ${wanted.toFixed(digits)}${unit}`.padEnd(9),
