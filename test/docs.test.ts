@@ -1,9 +1,13 @@
 import { Database } from "bun:sqlite";
-import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { hasCurl } from "./support/needed.ts";
-import { scratchFolder, serve } from "./support/process.ts";
+import { fences, reader } from "./support/guide.ts";
+import { hasCurl, hasPostgresTools } from "./support/needed.ts";
+import { freePort } from "./support/ports.ts";
+import { hasPostgres, temporaryPostgres } from "./support/postgres.ts";
+import { latchkey, scratchFolder, serve } from "./support/process.ts";
+import { hasRedisServer, redisServer } from "./support/redis-server.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
@@ -53,22 +57,13 @@ test.if(hasCurl())(
 const guides = [
   "docs/quick-start.md",
   "docs/authentication.md",
+  "docs/metrics.md",
   "docs/operating.md",
   "docs/upgrading.md",
   "docs/deploying.md",
   "docs/troubleshooting.md",
   ...new Bun.Glob("docs/coming-from/*.md").scanSync(ROOT),
 ];
-
-interface Fence {
-  readonly kind: string;
-  readonly text: string;
-}
-
-function fences(page: string): readonly Fence[] {
-  const text = readFileSync(join(ROOT, page), "utf8");
-  return [...text.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, kind = "", text = ""]) => ({ kind, text }));
-}
 
 /** `…` stands for anything. */
 function pattern(text: string): RegExp {
@@ -80,45 +75,13 @@ test.each(guides)(
   "%s can be followed",
   async (page) => {
     const folder = scratchFolder();
-    const server = await serve(folder);
-    mkdirSync(join(folder, "bin"));
-    const program = `exec '${process.execPath}' --no-env-file '${join(ROOT, "src/main.ts")}' "$@"`;
-    writeFileSync(join(folder, "bin/latchkey"), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
-    // Else curl calls a refusal a success.
-    writeFileSync(join(folder, ".curlrc"), "fail-with-body\n");
-    const kept = join(folder, "variables");
-    writeFileSync(kept, "");
-
-    const run = async (script: string): Promise<string> => {
-      // Each answer on a line of its own; what a block sets is there in the next.
-      const lines = script.replaceAll(/^curl (?:\\\n|[^\n|])*$/gm, "$&\necho");
-      const here = lines.replaceAll("http://localhost:8000", server.url);
-      const shell = Bun.spawn(
-        [
-          "bash",
-          "-c",
-          `set -euo pipefail\n. '${kept}'\n${here}\ndeclare -p TOKEN REFRESH KEY >'${kept}' 2>/dev/null || true`,
-        ],
-        {
-          cwd: folder,
-          env: {
-            HOME: folder,
-            PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}`,
-            PORT: new URL(server.url).port,
-          },
-          stdin: "ignore",
-          stdout: "pipe",
-          stderr: "pipe",
-        },
-      );
-      const [out, err, exitCode] = await Promise.all([
-        shell.stdout.text(),
-        shell.stderr.text(),
-        shell.exited,
-      ]);
-      if (exitCode !== 0) throw new Error(`${page}: exit code ${exitCode} of\n${script}\n${out}\n${err}`);
-      return out;
-    };
+    const metricsPort = String(await freePort());
+    const server = await serve(folder, { METRICS_PORT: metricsPort });
+    const run = reader({
+      folder,
+      settings: { PORT: new URL(server.url).port },
+      called: { "http://localhost:8000": server.url, "127.0.0.1:9100": `127.0.0.1:${metricsPort}` },
+    });
 
     let printed = "";
     for (const { kind, text } of fences(page)) {
@@ -134,6 +97,102 @@ test.each(guides)(
   },
   60_000,
 );
+
+test("what docs/quick-start.md begins with serves, and ends by a signal", async () => {
+  const [first] = fences("docs/quick-start.md");
+  const words = /^\$ (.+)$/m.exec(first?.text ?? "")?.[1]?.split(" ") ?? [];
+  const command = words.map((word) => (word === "bun" ? process.execPath : word));
+  const folder = scratchFolder();
+  const elsewhere = { KEYS_DIR: join(folder, "keys"), UPLOAD_DIR: join(folder, "uploads") };
+  const settings = { DATABASE_URL: `sqlite:///${join(folder, "app.db")}`, ...elsewhere };
+  const server = await serve(ROOT, settings, command);
+  try {
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  } finally {
+    server.kill("SIGTERM");
+  }
+  expect(await server.exited).toBe(0);
+}, 30_000);
+
+/** The blocks of `sh` of a page. */
+function commands(page: string): readonly string[] {
+  return fences(page).flatMap(({ kind, text }) => (kind === "sh" ? [text] : []));
+}
+
+test("docs/backup.md can be followed on SQLite", async () => {
+  const folder = scratchFolder();
+  mkdirSync(join(folder, "backups"));
+  const server = await serve(folder);
+  const run = reader({ folder, called: { "/backups": join(folder, "backups") } });
+  const [backup = "", restore = "", clock = ""] = commands("docs/backup.md");
+  expect(await run(backup)).toContain("checked");
+  server.kill("SIGTERM");
+  await server.exited;
+  for (const file of ["app.db", "app.db-wal", "app.db-shm"]) rmSync(join(folder, file), { force: true });
+  await run(restore);
+  using database = new Database(join(folder, "app.db"));
+  for (const { kind, text } of fences("docs/backup.md")) if (kind === "sql") database.run(text);
+  const inForce = await run(`set -a\n${clock}\nlatchkey config`);
+  expect(inForce).toMatch(/BACKUP_SCHEDULE +0 3 \* \* \*/);
+  expect(inForce).toMatch(/BACKUP_KEEP +7/);
+});
+
+test.if(hasRedisServer())("docs/scaling.md tells what a client costs in Redis", async () => {
+  const redis = await redisServer();
+  try {
+    await redis.start();
+    const [measure = ""] = commands("docs/scaling.md");
+    const called = { "redis-cli": `redis-cli -u ${redis.url}` };
+    const printed = await reader({ folder: scratchFolder(), called })(measure);
+    const [before = 0, after = 0] = [...printed.matchAll(/^used_memory:(\d+)/gm)].map(([, bytes]) =>
+      Number(bytes),
+    );
+    // What the page says, and room for another version's allocator.
+    const said = Number(
+      /(\d+) bytes a client/.exec(readFileSync(join(ROOT, "docs/scaling.md"), "utf8"))?.[1],
+    );
+    expect((after - before) / 100_000 / said).toBeWithin(0.8, 1.25);
+  } finally {
+    await redis.destroy();
+  }
+});
+
+describe.if((await hasPostgres()) && hasPostgresTools())("on PostgreSQL", () => {
+  const url = temporaryPostgres();
+
+  test("docs/backup.md can be followed", async () => {
+    const folder = scratchFolder();
+    await latchkey(["migrate", "up"], { cwd: folder, settings: { DATABASE_URL: url } });
+    const { hostname, port, username, password, pathname } = new URL(url);
+    const run = reader({
+      folder,
+      settings: { PGPORT: port === "" ? "5432" : port, PGPASSWORD: decodeURIComponent(password) },
+      called: {
+        "--host=db": `--host=${hostname}`,
+        "--username=latchkey": `--username=${username}`,
+        "--dbname=latchkey": `--dbname=${pathname.slice(1)}`,
+      },
+    });
+    const ofPostgres = commands("docs/backup.md").filter((text) => text.includes("pg_dump"));
+    expect(ofPostgres).toHaveLength(1);
+    for (const text of ofPostgres) await run(text);
+    const status = await latchkey(["migrate", "status"], { cwd: folder, settings: { DATABASE_URL: url } });
+    expect(status.stdout).not.toContain("outstanding");
+    expect(status.exitCode).toBe(0);
+  }, 30_000);
+});
+
+test("what docs/deploying.md starts is in compose.yaml", () => {
+  const compose: unknown = Bun.YAML.parse(readFileSync(join(ROOT, "deploy/compose.yaml"), "utf8"));
+  const started = fences("docs/deploying.md").flatMap(({ kind, text }) =>
+    kind === "console" ? [...text.matchAll(/^\$ docker compose (?:--profile (\S+) )?up -d (\S+)$/gm)] : [],
+  );
+  expect(started).toHaveLength(2);
+  for (const [, profile, service = ""] of started) {
+    const profiles = profile === undefined ? {} : { profiles: [profile] };
+    expect(compose).toMatchObject({ services: { [service]: profiles } });
+  }
+});
 
 test("the messages in docs/troubleshooting.md are the program's own", () => {
   const source = [

@@ -18,6 +18,12 @@ export function hasCurl(): boolean {
   );
 }
 
+/** PostgreSQL's own for backups. */
+export function hasPostgresTools(): boolean {
+  const found = Bun.which("pg_dump") !== null && Bun.which("pg_restore") !== null;
+  return isThere(found, "SKIPPED: a backup of PostgreSQL (Debian: postgresql-client)");
+}
+
 /** The program that reads what Prometheus reads; null where it is not installed. */
 export function findPromtool(): string | null {
   const path = Bun.which("promtool");

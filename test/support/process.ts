@@ -55,10 +55,11 @@ export async function latchkey(
 export async function serve(
   cwd: string,
   settings: Readonly<Record<string, string>> = {},
+  command: readonly string[] = [process.execPath, "--no-env-file", MAIN, "serve"],
 ): Promise<ServerProcess> {
   let printed = "";
   let heard = Promise.withResolvers<void>();
-  const child = Bun.spawn([process.execPath, "--no-env-file", MAIN, "serve"], {
+  const child = Bun.spawn([...command], {
     cwd,
     env: environment({ PORT: "0", HOST: "127.0.0.1", ...settings }),
     stdin: "ignore",
