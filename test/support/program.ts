@@ -10,6 +10,7 @@ import type { Program } from "../../src/program.ts";
 import { TestClient } from "./client.ts";
 import { sharedKeys } from "./keys.ts";
 import { hasPostgres, temporaryPostgres } from "./postgres.ts";
+import { SHARED_UPLOADS } from "./uploads.ts";
 
 export const TEST_SECRET = "a-secret-for-tests-alone-Zk3v9Qm-7Yt1RwXc5Hs8";
 
@@ -37,9 +38,6 @@ export class MovableClock implements Clock {
     this.#nowMs += ms;
   }
 }
-
-/** Made by the first upload of a program that has no folder of its own. */
-const UPLOADS = join(tmpdir(), `latchkey-test-uploads-${process.pid}`);
 
 const isPostgresThere = await hasPostgres();
 
@@ -86,7 +84,7 @@ export function starter(databaseUrl: string, running: Running = new Running()): 
         ENVIRONMENT: "test",
         DATABASE_URL: databaseUrl,
         KEYS_DIR: settings["KEYS_DIR"] ?? sharedKeys(),
-        UPLOAD_DIR: UPLOADS,
+        UPLOAD_DIR: SHARED_UPLOADS,
         ...settings,
       },
       dotEnv: undefined,
