@@ -11,6 +11,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["storage/", ["core/", "storage/"]],
   ["redis/", ["core/", "redis/"]],
   ["http/", ["core/", "http/"]],
+  ["surfaces/operations/guides/", ["core/", "http/", "surfaces/operations/guides/", "../docs/"]],
   // `surfaces/*/` becomes the surface's own folder: no surface knows another.
   ["surfaces/", ["core/", "http/", "surfaces/*/"]],
   ["app.ts", ["core/", "http/", "surfaces/", "config.ts", "version.ts"]],

@@ -82,7 +82,7 @@ export const settings = {
   debug: setting("DEBUG", {
     kind: kinds.boolean,
     default: (known) => !inProduction(known),
-    about: "Serves the API's documentation at /docs, /redoc and /openapi.json",
+    about: "Serves the API's documentation at /docs, /redoc and /openapi.json, and the guides",
   }),
   host: setting("HOST", {
     kind: kinds.listenHost,

@@ -23,6 +23,7 @@ forEachEngine("the address itself", (start, engine) => {
           docs: "/docs",
           redoc: "/redoc",
           openapi: "/openapi.json",
+          guides: "/guides/quick-start",
         },
       });
     }
@@ -50,7 +51,8 @@ forEachEngine("the address itself", (start, engine) => {
     const client = (await start({ DEBUG: "false" })).client();
     const page = String((await client.get("/", { headers: { accept: BROWSER } })).body);
     expect(page).toInclude("This server");
-    for (const word of ["/docs", "/redoc", "openapi", "data-step"]) expect(page).not.toInclude(word);
+    for (const word of ["/docs", "/redoc", "openapi", "/guides", "data-step"])
+      expect(page).not.toInclude(word);
     expect((await client.get("/")).body).toMatchObject({
       links: { health: "/health", readiness: "/health/readiness" },
     });

@@ -15,6 +15,11 @@ declare module "*.css" {
   export default path;
 }
 
+declare module "*.md" {
+  const path: string;
+  export default path;
+}
+
 declare module "*.svg" {
   const path: string;
   export default path;

@@ -4,6 +4,7 @@ import { detailPhrases, detailSchemas } from "../../http/detail-dialect.ts";
 import type { Surface } from "../../http/surface.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import type { Documentation } from "./docs/routes.ts";
+import { guideRoutes } from "./guides/routes.ts";
 import { healthRoutes } from "./health.ts";
 import type { Health } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
@@ -37,7 +38,7 @@ export function operations(parts: {
       ...wellKnownRoutes(core, publicUrl),
       ...uploadRoutes(core.avatars),
       ...(metrics === null ? [] : metricsRoutes(metrics)),
-      ...(documentation === null ? [] : docsRoutes(documentation)),
+      ...(documentation === null ? [] : [...docsRoutes(documentation), ...guideRoutes]),
     ],
   };
 }

@@ -89,7 +89,9 @@ function index({ name, version, database, isDocumented }: About): Static<typeof 
     links: {
       health: "/health",
       readiness: "/health/readiness",
-      ...(isDocumented ? { docs: "/docs", redoc: "/redoc", openapi: "/openapi.json" } : {}),
+      ...(isDocumented
+        ? { docs: "/docs", redoc: "/redoc", openapi: "/openapi.json", guides: "/guides/quick-start" }
+        : {}),
     },
   };
 }
