@@ -1,5 +1,8 @@
+import { Fault } from "../core/fault.ts";
 import { isKnown } from "./etag.ts";
 import type { Reply } from "./reply.ts";
+import { input } from "./route.ts";
+import { t } from "./schema.ts";
 
 interface Loaded {
   readonly plain: Uint8Array<ArrayBuffer>;
@@ -16,8 +19,12 @@ export class StaticFile {
   readonly #type: string;
   #loaded: Promise<Loaded> | null = null;
 
-  constructor(source: string | (() => Promise<Uint8Array<ArrayBuffer>>), type: string) {
-    this.#load = typeof source === "string" ? () => Bun.file(source).bytes() : source;
+  /** From the file at a path, or of the text that `source` makes. */
+  constructor(source: string | (() => Promise<string>), type: string) {
+    this.#load =
+      typeof source === "string"
+        ? () => Bun.file(source).bytes()
+        : async () => new TextEncoder().encode(await source());
     this.#type = type;
   }
 
@@ -31,6 +38,21 @@ export class StaticFile {
       ? { status: 200, content: gzipped, headers: { ...typed, "content-encoding": "gzip" } }
       : { status: 200, content: plain, headers: typed };
   }
+}
+
+/** The file that a path names by its last part, `name`. */
+export function oneOf(files: ReadonlyMap<string, StaticFile>, name: string, example: string) {
+  return input(
+    {
+      path: { name, schema: t.String({ example }) },
+      fails: [{ kind: "not_found", noun: "file" }],
+    },
+    ({ params }) => {
+      const found = files.get(params[name] ?? "");
+      if (found === undefined) throw Fault.of({ kind: "not_found", noun: "file" });
+      return found;
+    },
+  );
 }
 
 function packed(plain: Uint8Array<ArrayBuffer>): Loaded {

@@ -29,7 +29,7 @@ export const assets: ReadonlyMap<string, StaticFile> = new Map([
 ]);
 
 /** ReDoc asks another host for its maker's logo, and leaves it out where there is none. */
-async function redocWithoutForeignImage(): Promise<Uint8Array<ArrayBuffer>> {
+async function redocWithoutForeignImage(): Promise<string> {
   const script = await Bun.file(redoc).text();
-  return new TextEncoder().encode(script.replaceAll("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,"));
+  return script.replaceAll("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,");
 }

@@ -1,9 +1,8 @@
-import { Fault } from "../../../core/fault.ts";
 import type { OpenApiDocument } from "../../../http/openapi.ts";
-import { input, route } from "../../../http/route.ts";
+import { route } from "../../../http/route.ts";
 import type { Route } from "../../../http/route.ts";
 import { content, t } from "../../../http/schema.ts";
-import { StaticFile } from "../../../http/static-file.ts";
+import { oneOf, StaticFile } from "../../../http/static-file.ts";
 import { assets, pages } from "./assets.ts";
 
 export interface Documentation {
@@ -14,10 +13,7 @@ export interface Documentation {
 }
 
 export function docsRoutes({ document, apiOrigin }: Documentation): readonly Route[] {
-  const openApi = new StaticFile(
-    async () => new TextEncoder().encode(JSON.stringify(document())),
-    "application/json",
-  );
+  const openApi = new StaticFile(async () => JSON.stringify(document()), "application/json");
   const policies = { swagger: swaggerPolicy(apiOrigin), redoc: redocPolicy() };
 
   return [
@@ -54,7 +50,7 @@ export function docsRoutes({ document, apiOrigin }: Documentation): readonly Rou
     route("GET", "/docs/assets/:file", {
       summary: "Read a script or a style of the pages",
       operation: "readDocsAsset",
-      takes: { asset },
+      takes: { asset: oneOf(assets, "file", "pages.css") },
       returns: { 200: content("*/*"), 304: null },
       sends: CACHED,
       run: ({ asset }, { request }) => asset.reply(request),
@@ -63,18 +59,6 @@ export function docsRoutes({ document, apiOrigin }: Documentation): readonly Rou
 }
 
 const CACHED = { ETag: "Names the version, for `If-None-Match`" };
-
-const asset = input(
-  {
-    path: { name: "file", schema: t.String({ example: "pages.css" }) },
-    fails: [{ kind: "not_found", noun: "file" }],
-  },
-  ({ params }) => {
-    const found = assets.get(params.file ?? "");
-    if (found === undefined) throw Fault.of({ kind: "not_found", noun: "file" });
-    return found;
-  },
-);
 
 const PAGE_POLICY = ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"];
 

@@ -49,7 +49,7 @@ export const guides: ReadonlyMap<string, StaticFile> = new Map(
   ]),
 );
 
-async function asPage(name: string, source: string): Promise<Uint8Array<ArrayBuffer>> {
+async function asPage(name: string, source: string): Promise<string> {
   const [markdown, page] = await Promise.all([Bun.file(source).text(), Bun.file(String(template)).text()]);
   const title = /^# (.+)$/m.exec(markdown)?.[1] ?? name;
   const folder = name.startsWith("coming-from") ? "coming-from/" : "";
@@ -62,8 +62,7 @@ async function asPage(name: string, source: string): Promise<Uint8Array<ArrayBuf
     .replaceAll("<pre>", '<pre tabindex="0">')
     .replaceAll("<table>", '<div class="wide" tabindex="0"><table>')
     .replaceAll("</table>", "</table></div>");
-  const filled = page.replace("{{title}}", () => Bun.escapeHTML(title)).replace("{{guide}}", () => words);
-  return new TextEncoder().encode(filled);
+  return page.replace("{{title}}", () => Bun.escapeHTML(title)).replace("{{guide}}", () => words);
 }
 
 /** A link to another guide leads there; what only a checkout has keeps its words. */

@@ -1,11 +1,10 @@
-import { Fault } from "../../../core/fault.ts";
 import { ok } from "../../../http/reply.ts";
 import type { Reply } from "../../../http/reply.ts";
-import { input, route } from "../../../http/route.ts";
+import { route } from "../../../http/route.ts";
 import type { Route } from "../../../http/route.ts";
 import { content, t } from "../../../http/schema.ts";
 import type { Static } from "../../../http/schema.ts";
-import { StaticFile } from "../../../http/static-file.ts";
+import { oneOf, StaticFile } from "../../../http/static-file.ts";
 import icon from "./icon.svg" with { type: "file" };
 import styles from "./page.css" with { type: "file" };
 import page from "./page.html" with { type: "file" };
@@ -48,7 +47,7 @@ export function pageRoutes(about: About): readonly Route[] {
     route("GET", "/assets/:file", {
       summary: "Read a script or a style of the page",
       operation: "readPageAsset",
-      takes: { asset },
+      takes: { asset: oneOf(assets, "file", "page.css") },
       returns: { 200: content("*/*"), 304: null },
       run: ({ asset }, { request }) => asset.reply(request),
     }),
@@ -96,7 +95,7 @@ function index({ name, version, database, isDocumented }: About): Static<typeof 
   };
 }
 
-async function filledIn(about: About): Promise<Uint8Array<ArrayBuffer>> {
+async function filledIn(about: About): Promise<string> {
   const facts: Readonly<Record<string, string>> = {
     name: about.name,
     version: about.version,
@@ -107,8 +106,7 @@ async function filledIn(about: About): Promise<Uint8Array<ArrayBuffer>> {
   const shown = about.isDocumented
     ? template
     : template.replaceAll(/<!-- documented -->.*?<!-- \/documented -->/gs, "");
-  const text = shown.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => Bun.escapeHTML(facts[name] ?? ""));
-  return new TextEncoder().encode(text);
+  return shown.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => Bun.escapeHTML(facts[name] ?? ""));
 }
 
 const assets: ReadonlyMap<string, StaticFile> = new Map([
@@ -116,15 +114,3 @@ const assets: ReadonlyMap<string, StaticFile> = new Map([
   ["page.css", new StaticFile(styles, "text/css; charset=utf-8")],
   ["page.js", new StaticFile(script, "text/javascript; charset=utf-8")],
 ]);
-
-const asset = input(
-  {
-    path: { name: "file", schema: t.String({ example: "page.css" }) },
-    fails: [{ kind: "not_found", noun: "file" }],
-  },
-  ({ params }) => {
-    const found = assets.get(params.file ?? "");
-    if (found === undefined) throw Fault.of({ kind: "not_found", noun: "file" });
-    return found;
-  },
-);
