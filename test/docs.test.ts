@@ -26,22 +26,11 @@ test.if(hasCurl())(
   async () => {
     const folder = scratchFolder();
     const server = await serve(folder);
-    // Each answer on a line of its own; a command goes on where a backslash ends its line.
-    const script = `set -e\n${shellBlock("README.md", "tour")}`.replaceAll(
-      /^curl (?:\\\n|[^\n])*$/gm,
-      "$&\necho",
-    );
-    const shell = Bun.spawn(["bash", "-c", script], {
-      cwd: folder,
-      env: { PATH: process.env["PATH"] ?? "", API: `${server.url}/api/v1` },
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const answers = (await new Response(shell.stdout).text())
+    const run = reader({ folder, settings: { API: `${server.url}/api/v1` } });
+    const answers = (await run(shellBlock("README.md", "tour")))
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(await shell.exited).toBe(0);
     expect(answers).toEqual([
       { id: 1, email: "ada@example.com" },
       expect.objectContaining({ title: "Write a program", completed: true }),
