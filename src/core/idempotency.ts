@@ -9,6 +9,16 @@ export type Also<T> = (tx: Writes, result: T) => Promise<void>;
 
 export const nothingElse: Also<unknown> = () => Promise.resolve();
 
+/** Makes something by one statement; with more to be kept beside it there is a transaction around both. */
+export function makeWith<T>(store: Store, also: Also<T>, make: (tx: Writes) => Promise<T>): Promise<T> {
+  if (also === nothingElse) return store.writeOne(make);
+  return store.write(async (tx) => {
+    const made = await make(tx);
+    await also(tx, made);
+    return made;
+  });
+}
+
 /** What was answered, in the words that were sent. */
 export interface KeptAnswer {
   readonly status: number;

@@ -1,7 +1,7 @@
 import type { Caller } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
-import { nothingElse } from "./idempotency.ts";
+import { makeWith, nothingElse } from "./idempotency.ts";
 import type { Also } from "./idempotency.ts";
 import { requireOwned, tellOwner } from "./owned.ts";
 import type { Listing, Page, PageRequest, Pages, Slice } from "./pages.ts";
@@ -69,16 +69,13 @@ export class Items {
   }
 
   create(caller: Caller, input: ItemInput, also: Also<Item> = nothingElse): Promise<Item> {
-    return this.#store.write(async (tx) => {
-      const item = await tx.items.insert({
-        accountId: caller.account.id,
-        name: input.name.trim(),
-        description: input.description ?? null,
-        createdAtMs: this.#clock.nowMs(),
-      });
-      await also(tx, item);
-      return item;
-    });
+    const item = {
+      accountId: caller.account.id,
+      name: input.name.trim(),
+      description: input.description ?? null,
+      createdAtMs: this.#clock.nowMs(),
+    };
+    return makeWith(this.#store, also, (tx) => tx.items.insert(item));
   }
 
   /** One's own, newest first. Fails with `invalid` for a cursor of another list. */

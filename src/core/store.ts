@@ -22,6 +22,8 @@ import type { Priority, Todo } from "./todos.ts";
 export interface Store {
   readonly read: Reads;
   write<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
+  /** For work that is one statement: cheaper where the database is a server. Asked for a second one, it fails. */
+  writeOne<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
   /** Fails with `unavailable` where the database does not answer. */
   ping(): Promise<void>;
   /** By the database's own clock: the core's time comes from `Clock`. */

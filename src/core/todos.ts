@@ -2,7 +2,7 @@ import type { Caller } from "./caller.ts";
 import { requireRole } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
-import { nothingElse } from "./idempotency.ts";
+import { makeWith, nothingElse } from "./idempotency.ts";
 import type { Also } from "./idempotency.ts";
 import { requireOwned, tellOwner } from "./owned.ts";
 import type { Listing, Order } from "./pages.ts";
@@ -59,11 +59,7 @@ export class Todos {
   }
 
   create(caller: Caller, input: TodoInput, also: Also<Todo> = nothingElse): Promise<Todo> {
-    return this.#store.write(async (tx) => {
-      const todo = await this.#create(tx, caller, input);
-      await also(tx, todo);
-      return todo;
-    });
+    return makeWith(this.#store, also, (tx) => this.#create(tx, caller, input));
   }
 
   list(caller: Caller, filter: TodoFilter): Promise<readonly Todo[]> {

@@ -6,6 +6,7 @@ import type { Connection, Row, SqlValue } from "./database.ts";
 import { ownerColumn, personalToken, TOKEN_COLUMNS } from "./personal-tokens.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
+import { total } from "./total.ts";
 
 /** The realms are two tables of one shape. The name comes from this list alone, never from a request. */
 const TABLE: Readonly<Record<Realm, string>> = { user: "users", admin: "admins" };
@@ -35,8 +36,8 @@ const STATEMENTS: Readonly<Record<Realm, ReturnType<typeof statements>>> = {
 
 function statements(table: string) {
   return {
-    byId: `SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE a.id = $1`,
-    byTokenOfSession: `SELECT ${ACCOUNT_COLUMNS},
+    selectById: `SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE a.id = $1`,
+    selectByTokenOfSession: `SELECT ${ACCOUNT_COLUMNS},
       CASE WHEN s.id IS NOT NULL AND s.ended_at_ms IS NULL THEN 1 ELSE 0 END AS session_open
       FROM ${table} a LEFT JOIN sessions s ON s.id = $2 AND s.user_id = a.id WHERE a.id = $1`,
   };
@@ -59,25 +60,26 @@ const COLUMN_OF: Readonly<Record<keyof ChangedColumns, string>> = {
 
 export function accountReads(connection: Connection, realm: Realm): AccountReads {
   const table = TABLE[realm];
-  const { byTokenOfSession, byId } = STATEMENTS[realm];
-  const one = async (condition: string, value: string | number): Promise<Account | null> => {
-    const row = await connection.first(`SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE ${condition}`, [
-      value,
-    ]);
+  const { selectById, selectByTokenOfSession } = STATEMENTS[realm];
+  const one = async (sql: string, value: string | number): Promise<Account | null> => {
+    const row = await connection.first(sql, [value]);
     return row === null ? null : accountOf(realm, row);
   };
+  const byId = (id: number) => one(selectById, id);
+  const where = (condition: string, value: string) =>
+    one(`SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE ${condition}`, value);
 
   return {
     async any() {
       return (await connection.first(`SELECT 1 AS found FROM ${table} LIMIT 1`)) !== null;
     },
 
-    byId: (id) => one("a.id = $1", id),
+    byId,
 
     byName: (name) =>
       name.includes("@")
-        ? one("a.email = $1", normalEmail(name))
-        : one("a.username_key = $1", usernameKey(name)),
+        ? where("a.email = $1", normalEmail(name))
+        : where("a.username_key = $1", usernameKey(name)),
 
     async list(deleted, afterId, limit) {
       const rows = await connection.all(
@@ -91,15 +93,15 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
     // No username holds an `@`, so a name is one or the other and each look-up has its own index.
     byLoginName: (name) =>
       name.includes("@")
-        ? one("a.email = $1 AND a.deleted_at_ms IS NULL", normalEmail(name))
-        : one("a.username_key = $1 AND a.deleted_at_ms IS NULL", usernameKey(name.trim())),
+        ? where("a.email = $1 AND a.deleted_at_ms IS NULL", normalEmail(name))
+        : where("a.username_key = $1 AND a.deleted_at_ms IS NULL", usernameKey(name.trim())),
 
     async byToken(id, sessionId) {
       if (sessionId === null) {
-        const found = await connection.first(byId, [id]);
-        return found === null ? null : { account: accountOf(realm, found), sessionOpen: true };
+        const account = await byId(id);
+        return account === null ? null : { account, sessionOpen: true };
       }
-      const row = await connection.first(byTokenOfSession, [id, sessionId]);
+      const row = await connection.first(selectByTokenOfSession, [id, sessionId]);
       return row === null
         ? null
         : { account: accountOf(realm, row), sessionOpen: boolean(row, "session_open") };
@@ -116,12 +118,7 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
       return (await readSlice(connection, selection, slice)).map((row) => accountOf(realm, row));
     },
 
-    async liveCount() {
-      const row = await connection.first(
-        `SELECT COUNT(*) AS total FROM ${table} WHERE deleted_at_ms IS NULL`,
-      );
-      return row === null ? 0 : integer(row, "total");
-    },
+    liveCount: () => total(connection, `SELECT COUNT(*) AS total FROM ${table} WHERE deleted_at_ms IS NULL`),
 
     async byPersonalToken(tokenHash) {
       const row = await connection.first(

@@ -37,8 +37,9 @@ export interface Connection {
    * take another index for that, and read whatever it holds.
    */
   readonly seeksPairs: boolean;
-  /** The first row, or null. */
+  /** The first row, or null. For what an index finds at once: on PostgreSQL such reads share connections. */
   first(sql: string, values?: readonly SqlValue[]): Promise<Row | null>;
+  /** All rows; also the one row of a statement that takes its time, as one that counts. */
   all(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Answers how many rows were written: an update that must hit says so by looking at it. */
   run(sql: string, values?: readonly SqlValue[]): Promise<number>;
@@ -54,7 +55,7 @@ export interface Database {
 
   /**
    * Statements outside a transaction; each sees the database as it is at that moment, and may be asked twice
-   * where a connection broke. Refuses to write (behind PgBouncer it cannot, and must not be used to).
+   * where a connection broke. Refuses to write.
    */
   readonly reader: Connection;
 
@@ -66,6 +67,12 @@ export interface Database {
    * answer in time, and with whatever `work` threw.
    */
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+
+  /**
+   * Like `write`, for work that asks one statement and is refused another: it is kept or not by itself, and where the
+   * engine is far away that saves the two round trips of a transaction. What `work` throws afterwards may undo nothing.
+   */
+  writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
 
   /**
    * Like `write`, with one holder among all instances: for migrations. Waits longer for its turn, is not bound by

@@ -3,6 +3,7 @@ import { assignments } from "./assignments.ts";
 import type { Connection, Row } from "./database.ts";
 import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
+import { total } from "./total.ts";
 
 const COLUMNS = "id, user_id, name, description, created_at_ms, updated_at_ms";
 
@@ -29,12 +30,8 @@ export function itemReads(connection: Connection): ItemReads {
       return (await readSlice(connection, own, slice)).map(item);
     },
 
-    async countOf(accountId) {
-      const row = await connection.first("SELECT COUNT(*) AS total FROM items WHERE user_id = $1", [
-        accountId,
-      ]);
-      return row === null ? 0 : integer(row, "total");
-    },
+    countOf: (accountId) =>
+      total(connection, "SELECT COUNT(*) AS total FROM items WHERE user_id = $1", [accountId]),
   };
 }
 

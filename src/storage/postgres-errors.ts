@@ -75,7 +75,7 @@ export function gaveWay(error: unknown): boolean {
   return sqlState === SERIALIZATION_FAILURE || sqlState === DEADLOCK;
 }
 
-/** The plan was made before the schema changed; the driver has dropped it, and outside a transaction asks again. */
+/** The plan was made before the schema changed; the driver has dropped it, so that it is made anew when asked again. */
 export function hasStalePlan(error: unknown): boolean {
   return underlying(error)?.message.startsWith(STALE_PLAN) === true;
 }

@@ -1,124 +1,43 @@
 import { within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
-import {
-  type ConnectionCounts,
-  type Row,
-  refuseUnbindable,
-  type SqlValue,
-  type StatementListener,
-} from "./database.ts";
-import { keepsConnection, PostgresFailure, translated } from "./postgres-errors.ts";
+import type { ConnectionCounts } from "./database.ts";
+import { translated } from "./postgres-errors.ts";
+import { Session } from "./postgres-session.ts";
+import type { SessionOptions } from "./postgres-session.ts";
 
-export interface PoolOptions {
-  readonly url: string;
+export interface PoolOptions extends SessionOptions {
   /** So many are kept open, once opened, however quiet it is. */
   readonly poolMin: number;
   readonly poolMax: number;
   /** How long a request waits for a connection, the time to open one included. */
   readonly acquireTimeoutMs: number;
-  readonly prepare: boolean;
-  /** Parameters of each connection, sent as it is opened. */
-  readonly settings: Readonly<Record<string, string | number>>;
-  readonly onStatement: StatementListener | undefined;
   readonly log: Log;
 }
 
-export interface Answer {
-  readonly rows: readonly Row[];
-  readonly count: number;
-  readonly command: string | null;
-}
-
+/** So many statements may be under way on one connection. The server answers them in turn, each after those before. */
+const TOGETHER = 16;
 const IDLE_MS = 60_000;
 const SWEEP_MS = 10_000;
 const CLOSE_WAIT_MS = 10_000;
 
-/**
- * One connection, from its opening to its end. The driver's pool would hand out another in the middle of a
- * transaction whose connection broke, and has no deadlines: so each of its pools holds one reserved connection.
- */
-export class Session {
-  readonly #client: Bun.SQL;
-  readonly #reserved: Bun.ReservedSQL;
-  readonly #onStatement: StatementListener | undefined;
-  #isOpen = true;
-  idleSinceMs = 0;
+/** Statements that are quick and whole by themselves, and go along with others of their kind on one connection. */
+export type Kind = "read" | "write";
 
-  private constructor(
-    client: Bun.SQL,
-    reserved: Bun.ReservedSQL,
-    onStatement: StatementListener | undefined,
-  ) {
-    this.#client = client;
-    this.#reserved = reserved;
-    this.#onStatement = onStatement;
-  }
-
-  static async open(
-    options: PoolOptions,
-    withinMs: number,
-    onEnd: (session: Session) => void,
-  ): Promise<Session> {
-    let session: Session | null = null;
-    const client = new Bun.SQL({
-      url: options.url,
-      adapter: "postgres",
-      max: 1,
-      prepare: options.prepare,
-      connection: { ...options.settings },
-      onclose: () => {
-        if (session === null) return;
-        session.#isOpen = false;
-        onEnd(session);
-      },
-    });
-    try {
-      const reserved = await within(client.reserve(), withinMs, "opening a connection");
-      session = new Session(client, reserved, options.onStatement);
-      return session;
-    } catch (error) {
-      abandon(client);
-      throw Fault.of(
-        { kind: "unavailable" },
-        error instanceof Bun.SQL.PostgresError ? new PostgresFailure(error) : error,
-      );
-    }
-  }
-
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
-  /** Without values, `sql` may hold several statements. */
-  async query(sql: string, values: readonly SqlValue[] | undefined, deadlineMs: number): Promise<Answer> {
-    if (values !== undefined) refuseUnbindable(values);
-    const startedAt = performance.now();
-    try {
-      const sent = this.#reserved.unsafe<readonly Row[]>(sql, values === undefined ? undefined : [...values]);
-      const rows = await within(sent, deadlineMs, "a statement");
-      return { rows, count: rows.affectedRows, command: rows.command };
-    } catch (error) {
-      if (!keepsConnection(error)) this.close();
-      throw translated(error);
-    } finally {
-      this.#onStatement?.(sql, performance.now() - startedAt);
-    }
-  }
-
-  /** At once, whatever is under way: the server may never answer. */
-  close(): void {
-    this.#isOpen = false;
-    abandon(this.#client);
-  }
+interface Waiting {
+  /** Where there is a session to share, it is given; else a permit to take or open one. */
+  readonly go: (shared: Session | null) => void;
+  /** Null for one that wants a session alone. */
+  readonly kind: Kind | null;
 }
 
 /** At most `poolMax` sessions. Whoever waits for one gives up at the deadline, so that nothing here lasts for ever. */
 export class PostgresPool {
   readonly #options: PoolOptions;
   readonly #sweeper: ReturnType<typeof setInterval>;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiting>();
   readonly #busy = new Set<Session>();
+  readonly #shared: Readonly<Record<Kind, Set<Session>>> = { read: new Set(), write: new Set() };
   /** Last in, first out, so that the ones that are not needed grow old. */
   #idle: Session[] = [];
   #permits = 0;
@@ -139,21 +58,29 @@ export class PostgresPool {
     };
   }
 
-  async acquire(): Promise<Session> {
-    const giveUpAtMs = performance.now() + this.#options.acquireTimeoutMs;
-    await this.#permit();
-    try {
-      if (this.#isClosed) throw closed();
-      const session = this.#idle.pop() ?? (await this.#open(giveUpAtMs));
-      this.#busy.add(session);
-      return session;
-    } catch (error) {
-      this.#returnPermit();
-      throw error;
-    }
+  /** Nobody else's statements run on it until it is released. */
+  acquire(): Session | Promise<Session> {
+    return this.#atHand() ?? this.#opened();
+  }
+
+  /** To send statements one after the other on one connection costs both sides half of what one for each does. */
+  share(kind: Kind): Session | Promise<Session> {
+    const joined = kind === "read" ? this.#filling() : null;
+    if (joined !== null) return this.#joined(joined);
+    const atHand = this.#atHand();
+    if (atHand !== null) return this.#beginSharing(kind, atHand);
+    const least = kind === "write" ? this.#leastLoaded() : null;
+    return least === null ? this.#openedToShare(kind) : this.#joined(least);
   }
 
   release(session: Session): void {
+    if (session.sharers > 1) {
+      session.sharers -= 1;
+      return;
+    }
+    session.sharers = 0;
+    this.#shared.read.delete(session);
+    this.#shared.write.delete(session);
     this.#busy.delete(session);
     if (session.isOpen && this.#isClosed) session.close();
     if (session.isOpen) {
@@ -177,19 +104,93 @@ export class PostgresPool {
     for (const session of this.#busy) session.close();
   }
 
-  /** A permit that is given back goes straight to the one who has waited longest. */
-  async #permit(): Promise<void> {
+  #atHand(): Session | null {
+    if (this.#isClosed || this.#permits === this.#options.poolMax) return null;
+    const session = this.#idle.pop();
+    if (session === undefined) return null;
+    this.#permits += 1;
+    this.#busy.add(session);
+    return session;
+  }
+
+  async #opened(): Promise<Session> {
+    const giveUpAtMs = performance.now() + this.#options.acquireTimeoutMs;
+    await this.#permit(null);
+    return this.#take(giveUpAtMs);
+  }
+
+  async #openedToShare(kind: Kind): Promise<Session> {
+    const giveUpAtMs = performance.now() + this.#options.acquireTimeoutMs;
+    const shared = await this.#permit(kind);
+    return shared ?? this.#beginSharing(kind, await this.#take(giveUpAtMs));
+  }
+
+  /** For whoever has a permit. */
+  async #take(giveUpAtMs: number): Promise<Session> {
+    try {
+      if (this.#isClosed) throw closed();
+      const session = this.#idle.pop() ?? (await this.#open(giveUpAtMs));
+      this.#busy.add(session);
+      return session;
+    } catch (error) {
+      this.#returnPermit();
+      throw error;
+    }
+  }
+
+  #beginSharing(kind: Kind, session: Session): Session {
+    session.sharers = 1;
+    this.#shared[kind].add(session);
+    this.#invite(kind, session);
+    return session;
+  }
+
+  /** Reads are so quick that it is the faster way to fill one connection before the next is taken. */
+  #filling(): Session | null {
+    if (this.#waiting.size > 0) return null;
+    for (const session of this.#shared.read) if (hasRoom(session)) return session;
+    return null;
+  }
+
+  /** Writes go on connections of their own while there are any, and then evenly: one fsync keeps those of several. */
+  #leastLoaded(): Session | null {
+    if (this.#waiting.size > 0 || this.#permits < this.#options.poolMax) return null;
+    let least: Session | null = null;
+    for (const session of this.#shared.write) {
+      if (hasRoom(session) && session.sharers < (least?.sharers ?? TOGETHER)) least = session;
+    }
+    return least;
+  }
+
+  #joined(session: Session): Session {
+    session.sharers += 1;
+    return session;
+  }
+
+  /** Those of its kind that wait come along at once: they take nothing from those who want a connection alone. */
+  #invite(kind: Kind, session: Session): void {
+    for (const waiting of this.#waiting) {
+      if (session.sharers === TOGETHER) return;
+      if (waiting.kind !== kind) continue;
+      this.#waiting.delete(waiting);
+      waiting.go(this.#joined(session));
+    }
+  }
+
+  /** A permit that is given back goes straight to the one who has waited longest. Answers a session to share instead. */
+  async #permit(kind: Kind | null): Promise<Session | null> {
     if (this.#isClosed) throw closed();
     if (this.#permits < this.#options.poolMax) {
       this.#permits += 1;
-      return;
+      return null;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
+    const { promise, resolve } = Promise.withResolvers<Session | null>();
+    const waiting = { go: resolve, kind };
+    this.#waiting.add(waiting);
     try {
-      await within(promise, this.#options.acquireTimeoutMs, "waiting for a connection");
+      return await within(promise, this.#options.acquireTimeoutMs, "waiting for a connection");
     } catch (error) {
-      this.#waiting.delete(resolve);
+      this.#waiting.delete(waiting);
       throw translated(error);
     }
   }
@@ -201,7 +202,7 @@ export class PostgresPool {
       return;
     }
     this.#waiting.delete(next);
-    next();
+    next.go(null);
   }
 
   async #open(giveUpAtMs: number): Promise<Session> {
@@ -229,10 +230,8 @@ export class PostgresPool {
   }
 }
 
-function abandon(client: Bun.SQL): void {
-  client.close({ timeout: 0 }).catch(() => {
-    // It is given up because it does not work; that it does not close well either changes nothing.
-  });
+function hasRoom(session: Session): boolean {
+  return session.isOpen && session.sharers < TOGETHER;
 }
 
 function closed(): Fault {

@@ -1,5 +1,4 @@
-import { Overdue, within } from "../core/deadline.ts";
-import { Fault } from "../core/fault.ts";
+import { within } from "../core/deadline.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import type {
   Connection,
@@ -11,7 +10,9 @@ import type {
   StatementListener,
 } from "./database.ts";
 import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
-import { type Answer, PostgresPool, type Session } from "./postgres-pool.ts";
+import { forOneStatement } from "./one-statement.ts";
+import { PostgresPool } from "./postgres-pool.ts";
+import type { Answer, Session } from "./postgres-session.ts";
 import { integer } from "./rows.ts";
 
 export interface PostgresOptions {
@@ -28,6 +29,8 @@ export interface PostgresOptions {
 
 /** The server gives up first, which keeps the connection; we follow where it does not answer at all. */
 const GRACE_MS = 250;
+/** Outside a transaction a statement may be asked twice. */
+const READING = /^\s*(?:SELECT|EXPLAIN|SHOW)\b/;
 const ATTEMPTS = 3;
 /** A transaction of this many slow statements is over; one that awaits something foreign is, too. */
 const STATEMENTS_IN_A_WRITE = 3;
@@ -41,8 +44,11 @@ export function openPostgres(options: PostgresOptions): Database {
   return new Postgres(options);
 }
 
+type Connecting = () => Session | Promise<Session>;
+
 interface Plan {
-  readonly begin: string;
+  /** Null where the one statement is the whole transaction. */
+  readonly begin: string | null;
   readonly beginMs: number;
   readonly statementMs: number;
   readonly totalMs: number;
@@ -54,6 +60,7 @@ class Postgres implements Database {
   readonly #pool: PostgresPool;
   readonly #statementMs: number;
   readonly #ordinary: Plan;
+  readonly #one: Plan;
   readonly #alone: Plan;
 
   constructor(options: PostgresOptions) {
@@ -77,6 +84,8 @@ class Postgres implements Database {
       statementMs: this.#statementMs,
       totalMs: STATEMENTS_IN_A_WRITE * statementTimeoutMs,
     };
+    // Behind PgBouncer a deadline is set within the transaction that it is for.
+    this.#one = options.prepare ? { ...this.#ordinary, begin: null } : this.#ordinary;
     this.#alone = {
       begin: `BEGIN READ WRITE; ${limits("SET LOCAL", 0)}; SET LOCAL lock_timeout = ${ALONE_LOCK_WAIT_MS};
         SELECT pg_advisory_xact_lock(${ALONE_LOCK})`,
@@ -84,19 +93,25 @@ class Postgres implements Database {
       statementMs: ALONE_STATEMENT_MS,
       totalMs: ALONE_STATEMENT_MS,
     };
+    // Without prepared statements the driver sends one at a time: to share a connection would only be to wait for it.
+    const together: Connecting = options.prepare
+      ? () => this.#pool.share("read")
+      : () => this.#pool.acquire();
+    const alone: Connecting = () => this.#pool.acquire();
     this.reader = {
       seeksPairs: true,
-      first: async (sql: string, values: readonly SqlValue[] = []): Promise<Row | null> =>
-        (await this.#read(sql, values)).rows[0] ?? null,
-      all: async (sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> =>
-        (await this.#read(sql, values)).rows,
-      run: async (sql: string, values: readonly SqlValue[] = []): Promise<number> =>
-        (await this.#read(sql, values)).count,
+      first: (sql, values) => this.#read(together, sql, values, ({ rows }) => rows[0] ?? null),
+      all: (sql, values) => this.#read(alone, sql, values, ({ rows }) => rows),
+      run: (sql, values) => this.#read(alone, sql, values, ({ count }) => count),
     };
   }
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#transact(work, this.#ordinary);
+  }
+
+  writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#transact((connection) => work(forOneStatement(connection)), this.#one);
   }
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
@@ -108,27 +123,35 @@ class Postgres implements Database {
   }
 
   async ping(): Promise<void> {
-    await this.#read("SELECT 1", []);
+    await this.reader.all("SELECT 1");
   }
 
   async currentTimeMs(): Promise<number> {
-    const { rows } = await this.#read("SELECT (EXTRACT(EPOCH FROM now()) * 1000)::BIGINT AS now_ms", []);
-    return integer(rows[0] ?? {}, "now_ms");
+    const row = await this.reader.first("SELECT (EXTRACT(EPOCH FROM now()) * 1000)::BIGINT AS now_ms");
+    return integer(row ?? {}, "now_ms");
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  /** Reading twice does no harm, so a connection that broke (the server was restarted) costs nobody an error. */
-  async #read(sql: string, values: readonly SqlValue[]): Promise<Answer> {
+  /** Reading twice does no harm, so neither a server that restarts nor a schema that changes costs anybody an error. */
+  async #read<T>(
+    connecting: Connecting,
+    sql: string,
+    values: readonly SqlValue[] = [],
+    pick: (answer: Answer) => T,
+  ): Promise<T> {
+    if (!READING.test(sql)) throw new Error("what is asked outside a write must only read");
     for (let attempt = 1; ; attempt += 1) {
-      const session = await this.#pool.acquire();
+      const connected = connecting();
+      const session = connected instanceof Promise ? await connected : connected;
       try {
-        return await session.query(sql, values, this.#statementMs);
+        return pick(await session.query(sql, values, this.#statementMs));
       } catch (error) {
         if (!session.isOpen) this.#pool.dropIdle();
-        if (attempt === 2 || session.isOpen || isOverdue(error)) throw error;
+        const wasLost = !session.isOpen && !session.fellSilent;
+        if (attempt === 2 || !(wasLost || hasStalePlan(error))) throw error;
       } finally {
         this.#pool.release(session);
       }
@@ -137,12 +160,15 @@ class Postgres implements Database {
 
   async #transact<T>(work: (connection: ScriptConnection) => Promise<T>, plan: Plan): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const transaction = new Transaction(await this.#pool.acquire(), plan);
+      const transaction = new Transaction(
+        await (plan.begin === null ? this.#pool.share("write") : this.#pool.acquire()),
+        plan,
+      );
       try {
         return await transaction.run(work);
       } catch (error) {
         if (!transaction.session.isOpen) this.#pool.dropIdle();
-        if (attempt === ATTEMPTS || !transaction.mayRunAgain(error)) throw error;
+        if (attempt === ATTEMPTS || !transaction.mayRunAgain()) throw error;
       } finally {
         this.#pool.release(transaction.session);
       }
@@ -166,32 +192,43 @@ class Transaction {
   async run<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
     const connection = new TransactionConnection(this.session, this.#plan.statementMs);
     try {
-      await this.session.query(this.#plan.begin, undefined, this.#plan.beginMs);
-      this.#hasBegun = true;
+      await this.#begin();
       const value = await within(work(connection), this.#plan.totalMs, "a transaction");
       connection.end();
       connection.refuseIfDoomed();
-      const { command } = await this.session.query("COMMIT", undefined, this.#plan.beginMs);
-      // The server answers the COMMIT of a failed transaction with ROLLBACK, and no error.
-      if (command !== "COMMIT") throw new Error("the transaction was rolled back by the server");
+      await this.#commit();
       return value;
     } catch (error) {
       connection.end();
       this.#failure = connection.failure;
-      await this.#rollBack();
+      await this.#rollBack(connection);
       throw translated(error);
     }
   }
 
+  async #begin(): Promise<void> {
+    const { begin, beginMs } = this.#plan;
+    if (begin !== null) await this.session.query(begin, undefined, beginMs);
+    this.#hasBegun = true;
+  }
+
+  async #commit(): Promise<void> {
+    const { begin, beginMs } = this.#plan;
+    if (begin === null) return;
+    const { command } = await this.session.query("COMMIT", undefined, beginMs);
+    // The server answers the COMMIT of a failed transaction with ROLLBACK, and no error.
+    if (command !== "COMMIT") throw new Error("the transaction was rolled back by the server");
+  }
+
   /** Before BEGIN was answered nothing of the work was sent; after it, the server must have undone all of it. */
-  mayRunAgain(error: unknown): boolean {
-    if (!this.#hasBegun) return !this.session.isOpen && !isOverdue(error);
+  mayRunAgain(): boolean {
+    if (!this.#hasBegun) return !this.session.isOpen && !this.session.fellSilent;
     return gaveWay(this.#failure?.error) || hasStalePlan(this.#failure?.error);
   }
 
   /** A connection of which it is not certain that its transaction is over is never used again. */
-  async #rollBack(): Promise<void> {
-    if (!this.session.isOpen) return;
+  async #rollBack(connection: TransactionConnection): Promise<void> {
+    if (!this.session.isOpen || (this.#plan.begin === null && !connection.isBusy)) return;
     try {
       await this.session.query("ROLLBACK", undefined, this.#plan.beginMs);
     } catch {
@@ -233,7 +270,12 @@ class TransactionConnection implements ScriptConnection {
 
   refuseIfDoomed(): void {
     if (this.failure !== null) throw this.failure.error;
-    if (this.#underWay > 0) throw new Error("a write ended with a statement that nobody awaited");
+    if (this.isBusy) throw new Error("a write ended with a statement that nobody awaited");
+  }
+
+  /** Whether a statement is still under way. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
   }
 
   end(): void {
@@ -255,11 +297,9 @@ class TransactionConnection implements ScriptConnection {
   }
 }
 
-/** Statements outside a transaction only read: the server refuses the others, so asking twice is safe. */
 function connectionSettings(statementTimeoutMs: number): Readonly<Record<string, string | number>> {
   return {
     application_name: "latchkey",
-    default_transaction_read_only: "on",
     statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: statementTimeoutMs,
   };
@@ -267,8 +307,4 @@ function connectionSettings(statementTimeoutMs: number): Readonly<Record<string,
 
 function limits(set: string, milliseconds: number): string {
   return `${set} statement_timeout = ${milliseconds}; ${set} idle_in_transaction_session_timeout = ${milliseconds}`;
-}
-
-function isOverdue(error: unknown): boolean {
-  return error instanceof Fault && error.cause instanceof Overdue;
 }

@@ -2,6 +2,7 @@ import type { RefreshToken, Session, SessionKind } from "../core/sessions.ts";
 import type { SessionReads, SessionWrites } from "../core/store.ts";
 import type { Connection, Row } from "./database.ts";
 import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
+import { total } from "./total.ts";
 
 const COLUMNS = `s.id, s.user_id, s.kind, s.created_at_ms, s.last_used_at_ms, s.ends_at_ms, s.ended_at_ms,
   s.client_address, s.user_agent`;
@@ -33,14 +34,13 @@ export function sessionReads(connection: Connection): SessionReads {
       return row === null ? null : { session: session(row), token: refreshToken(row) };
     },
 
-    async countOpen() {
-      // Both are counted off an index, while the rows themselves would have to be read for a condition on them.
-      const row = await connection.first(
+    // Both are counted off an index, while the rows themselves would have to be read for a condition on them.
+    countOpen: () =>
+      total(
+        connection,
         `SELECT (SELECT COUNT(*) FROM sessions)
               - (SELECT COUNT(*) FROM sessions WHERE ended_at_ms IS NOT NULL) AS total`,
-      );
-      return row === null ? 0 : integer(row, "total");
-    },
+      ),
   };
 }
 

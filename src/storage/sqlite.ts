@@ -10,6 +10,7 @@ import type {
   ScriptConnection,
   StatementListener,
 } from "./database.ts";
+import { forOneStatement } from "./one-statement.ts";
 import { integer } from "./rows.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
@@ -81,6 +82,10 @@ class Sqlite implements Database {
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#writer.write(work, false);
+  }
+
+  writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#writer.write((connection) => work(forOneStatement(connection)), false);
   }
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {

@@ -22,12 +22,11 @@ export function openStore(
   sealer: AuditSealer,
   onWrite: (durationMs: number) => void = () => {},
 ): Store {
-  return {
-    read: reads(database.reader),
-    write: async (work) => {
+  const inWrite = (write: Database["write"]): Store["write"] => {
+    return async (work) => {
       const startedMs = performance.now();
       try {
-        return await database.write(async (connection) => {
+        return await write(async (connection) => {
           const tx = writes(connection, sealer);
           const result = await work(tx);
           await tx.audit.append();
@@ -38,7 +37,12 @@ export function openStore(
       } finally {
         onWrite(performance.now() - startedMs);
       }
-    },
+    };
+  };
+  return {
+    read: reads(database.reader),
+    write: inWrite((work) => database.write(work)),
+    writeOne: inWrite((work) => database.writeOne(work)),
     ping: () => database.ping(),
     currentTimeMs: () => database.currentTimeMs(),
   };

@@ -12,6 +12,7 @@ import { assignments } from "./assignments.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
+import { total } from "./total.ts";
 
 const COLUMNS = "id, user_id, title, description, completed, priority, created_at_ms, updated_at_ms, version";
 
@@ -72,8 +73,7 @@ export function todoReads(connection: Connection): TodoReads {
 
     async count(accountId, selection) {
       const { where, values } = selected(accountId, selection);
-      const row = await connection.first(`SELECT COUNT(*) AS total FROM todos WHERE ${where}`, values);
-      return row === null ? 0 : integer(row, "total");
+      return await total(connection, `SELECT COUNT(*) AS total FROM todos WHERE ${where}`, values);
     },
   };
 }

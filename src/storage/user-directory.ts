@@ -3,7 +3,8 @@ import type { Slice } from "../core/pages.ts";
 import type { UserDirectoryReads, UserFilter } from "../core/store.ts";
 import { ACCOUNT_COLUMNS, accountOf } from "./accounts.ts";
 import type { Connection, SqlValue } from "./database.ts";
-import { integer, integerOrNull } from "./rows.ts";
+import { integerOrNull } from "./rows.ts";
+import { total } from "./total.ts";
 
 /** Nobody reads so many pages of a search; what there is beyond is found by its cursor all the same. */
 const COUNTED_AT_MOST = 10_000;
@@ -60,26 +61,26 @@ async function selectUsers(
   return rows.map((row) => accountOf("user", row));
 }
 
-async function countUsers(
+function countUsers(
   connection: Connection,
   { from, where, values }: Selection,
   atMost: number,
 ): Promise<number> {
-  const row = await connection.first(
-    `SELECT COUNT(*) AS found FROM (SELECT 1 FROM ${from} WHERE ${where.join(" AND ")} LIMIT ${atMost}) AS counted`,
+  return total(
+    connection,
+    `SELECT COUNT(*) AS total FROM (SELECT 1 FROM ${from} WHERE ${where.join(" AND ")} LIMIT ${atMost}) AS counted`,
     values,
   );
-  return row === null ? 0 : integer(row, "found");
 }
 
 /** Without a search the database keeps the numbers itself: see the migration of the user directory. */
-async function countAll(connection: Connection, { isActive, deleted }: UserFilter): Promise<number> {
-  const row = await connection.first(
-    `SELECT COALESCE(SUM(users), 0) AS found FROM user_counts
+function countAll(connection: Connection, { isActive, deleted }: UserFilter): Promise<number> {
+  return total(
+    connection,
+    `SELECT COALESCE(SUM(users), 0) AS total FROM user_counts
      WHERE is_deleted = $1 ${isActive === null ? "" : "AND is_active = $2"}`,
     [deleted, ...(isActive === null ? [] : [isActive])],
   );
-  return row === null ? 0 : integer(row, "found");
 }
 
 async function usersByPortions(

@@ -211,6 +211,39 @@ forEachEngine("a database", (engine, open) => {
     expect(counts).toEqual([2, 1, 0, 2]);
   });
 
+  test("a write of one statement keeps it, and is refused another", async () => {
+    const one = await database.writeOne((connection) => connection.first(`${INSERT} RETURNING name`, ["a"]));
+    expect(one).toEqual({ name: "a" });
+    const failure = await failureOf(
+      database.writeOne(async (connection) => {
+        await connection.all("SELECT 1 AS one");
+        await connection.run(INSERT, ["b"]);
+      }),
+    );
+    expect(failure).toMatchObject({ message: expect.stringContaining("asked for another") });
+    expect(await count()).toBe(1);
+  });
+
+  test("writes of one statement that meet fail each for itself", async () => {
+    await database.writeOne((connection) => connection.run(INSERT, ["a"]));
+    const outcomes = await Promise.allSettled(
+      ["b", "a", "c", "a", "d"].map((name) =>
+        database.writeOne((connection) => connection.run(INSERT, [name])),
+      ),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+    ]);
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") expect(outcome.reason).toBeInstanceOf(UniqueViolation);
+    }
+    expect(await count()).toBe(4);
+  });
+
   test("the reader refuses to write", async () => {
     const failure = await failureOf(database.reader.run(INSERT, ["a"]));
     expect(failure).toBeInstanceOf(Error);

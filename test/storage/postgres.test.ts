@@ -115,8 +115,7 @@ function suite(folder: string): void {
     try {
       const attempts = Array.from({ length: 20 }, async (_, index) => {
         const startedAt = performance.now();
-        const attempt = index % 2 === 0 ? db.ping() : db.write((connection) => increment(connection, 1));
-        return { failure: await failureOf(attempt), tookMs: performance.now() - startedAt };
+        return { failure: await failureOf(attemptOf(db, index)), tookMs: performance.now() - startedAt };
       });
       for (const { failure, tookMs } of await Promise.all(attempts)) {
         expect(failure).toMatchObject(UNAVAILABLE);
@@ -213,11 +212,15 @@ function suite(folder: string): void {
   test("of two writes that stop each other, the one that gives way runs again", async () => {
     const db = database({ statementTimeoutMs: 2_000 });
     let runs = 0;
+    let held = 0;
+    const bothHoldOne = Promise.withResolvers<void>();
     const both = (first: number, second: number) =>
       db.write(async (connection) => {
         runs += 1;
         await increment(connection, first);
-        await connection.all("SELECT pg_sleep(0.05)");
+        held += 1;
+        if (held === 2) bothHoldOne.resolve();
+        await bothHoldOne.promise;
         await increment(connection, second);
       });
     const before = await total(db);
@@ -277,7 +280,105 @@ function suite(folder: string): void {
     await Promise.all([hold(one), hold(other)]);
   });
 
-  test("without prepared statements (PgBouncer) everything but the read-only guard is the same", async () => {
+  test("quick reads that meet share a connection, each with its own answer or error; slow ones have one each", async () => {
+    const db = database();
+    await db.ping();
+    const ask = (n: number) =>
+      db.reader.first("SELECT pg_backend_pid() AS pid, 12 / (3 - $1::int) AS n", [n]).catch(() => null);
+    const rows = await Promise.all([0, 1, 2, 3, -1, -3, -9, 3].map(ask));
+    expect(rows.map((row) => (row === null ? null : integer(row, "n")))).toEqual([
+      4,
+      6,
+      12,
+      null,
+      3,
+      2,
+      1,
+      null,
+    ]);
+    const shared = new Set(rows.map((row) => row?.["pid"]).filter((pid) => pid !== undefined));
+    expect(shared.size).toBe(1);
+    await Promise.all([1, 2, 3].map(() => db.reader.all("SELECT pg_sleep(0.05)")));
+    expect(await sessions(db)).toBe(3);
+  });
+
+  test("S32 of reads that share a connection which breaks, each is asked again", async () => {
+    const db = database({ statementTimeoutMs: 2_000 });
+    const pid = await backend(db);
+    const reads = [1, 2, 3, 4].map((n) =>
+      db.reader.first("SELECT pg_sleep(0.1), pg_backend_pid() AS pid, $1::int AS n", [n]),
+    );
+    await Bun.sleep(50);
+    await database().reader.all("SELECT pg_terminate_backend($1::int)", [pid]);
+    const rows = await Promise.all(reads);
+    expect(rows.map((row) => row?.["n"])).toEqual([1, 2, 3, 4]);
+    expect(rows.map((row) => row?.["pid"])).not.toContain(pid);
+  });
+
+  test("reads that never stop keep nobody from writing", async () => {
+    const db = database({ poolMax: 1 });
+    let isOver = false;
+    let reads = 0;
+    const readers = Array.from({ length: 8 }, async () => {
+      while (!isOver) {
+        await db.reader.first("SELECT n FROM notes WHERE id = $1", [1]);
+        reads += 1;
+      }
+    });
+    await eventually(async () => expect(reads).toBeGreaterThan(100));
+    for (let n = 0; n < 20; n += 1) {
+      await db.write((connection) => increment(connection, 1));
+      await db.writeOne((connection) => increment(connection, 1));
+    }
+    isOver = true;
+    await Promise.all(readers);
+  });
+
+  test("more writes of one statement than connections share them, and one that waits for a lock ends in time", async () => {
+    const db = database({ poolMax: 2 });
+    const before = await total(db);
+    await Promise.all(
+      Array.from({ length: 40 }, () => db.writeOne((connection) => increment(connection, 1))),
+    );
+    expect(await total(db)).toBe(before + 40);
+
+    const holder = database({ statementTimeoutMs: 5_000 });
+    const failures = await holder.write(async (connection) => {
+      await increment(connection, 2);
+      return Promise.all([1, 2, 3].map(() => failureOf(db.writeOne((other) => increment(other, 2)))));
+    });
+    for (const failure of failures) {
+      expect(failure).toMatchObject({ ...UNAVAILABLE, cause: { sqlState: "57014" } });
+    }
+  });
+
+  test("S32 a write of one statement whose connection breaks is not run again: it may have been kept", async () => {
+    const db = database({ poolMax: 1, statementTimeoutMs: 2_000 });
+    const pid = await backend(db);
+    const write = failureOf(
+      db.writeOne((connection) =>
+        connection.run("UPDATE notes SET n = n + 1 WHERE id = 1 AND pg_sleep(0.3) IS NOT NULL"),
+      ),
+    );
+    const before = await total(database());
+    await database().reader.all("SELECT pg_terminate_backend($1::int)", [pid]);
+    expect(await write).toMatchObject(UNAVAILABLE);
+    expect(await total(db)).toBe(before);
+  });
+
+  test("plans from before the schema changed are made anew for all who share a connection", async () => {
+    const db = database({ poolMax: 1 });
+    const read = () => db.reader.first("SELECT * FROM notes WHERE id = $1", [1]);
+    await read();
+    const other = database();
+    await other.writeAlone((connection) => connection.script("ALTER TABLE notes ADD COLUMN extra TEXT"));
+    for (const row of await Promise.all([read(), read(), read(), read()]))
+      expect(row).toHaveProperty("extra");
+    await other.writeAlone((connection) => connection.script("ALTER TABLE notes DROP COLUMN extra"));
+    for (const row of await Promise.all([read(), read(), read()])) expect(row).not.toHaveProperty("extra");
+  });
+
+  test("without prepared statements (PgBouncer) everything is the same", async () => {
     const db = database({ prepare: false });
     const insert = () =>
       db.write((connection) => connection.run("INSERT INTO notes (id, name) VALUES (70, $1)", ["x"]));
@@ -289,7 +390,24 @@ function suite(folder: string): void {
       cause: { sqlState: "57014" },
     });
     expect(await db.reader.all("SELECT name FROM notes WHERE id = $1", [70])).toEqual([{ name: "x" }]);
+    expect(await db.writeOne((connection) => increment(connection, 70))).toBe(1);
+    expect(await failureOf(db.reader.run("DELETE FROM notes WHERE id = 70"))).toBeInstanceOf(Error);
+    expect(await db.reader.first("SELECT n FROM notes WHERE id = 70")).toEqual({ n: "1" });
   });
+}
+
+/** One after the other of all the ways to ask. */
+function attemptOf(db: Database, index: number): Promise<unknown> {
+  switch (index % 4) {
+    case 0:
+      return db.ping();
+    case 1:
+      return db.write((connection) => increment(connection, 1));
+    case 2:
+      return db.reader.first("SELECT n FROM notes WHERE id = $1", [1]);
+    default:
+      return db.writeOne((connection) => increment(connection, 1));
+  }
 }
 
 function increment(connection: Connection, id: number): Promise<number> {

@@ -1,0 +1,25 @@
+import type { Connection } from "./database.ts";
+
+/** What a write of one statement writes through: it takes no second one. */
+export function forOneStatement(connection: Connection): Connection {
+  let wasAsked = false;
+  const take = () => {
+    if (wasAsked) throw new Error("a write of one statement asked for another");
+    wasAsked = true;
+  };
+  return {
+    seeksPairs: connection.seeksPairs,
+    first(sql, values) {
+      take();
+      return connection.first(sql, values);
+    },
+    all(sql, values) {
+      take();
+      return connection.all(sql, values);
+    },
+    run(sql, values) {
+      take();
+      return connection.run(sql, values);
+    },
+  };
+}
