@@ -46,14 +46,22 @@ export class BoundedQueue {
     }
   }
 
+  /** Fails as `run` would just now: for whoever has work to do before there is a job. */
+  refuseIfFull(): void {
+    if (this.#hasFreePlace() || this.#waiting.length < this.#limits.maxQueued) return;
+    throw Fault.of({ kind: "overloaded", retryAfterSeconds: this.#retryAfterSeconds() });
+  }
+
+  #hasFreePlace(): boolean {
+    return this.#running < this.#limits.concurrency;
+  }
+
   #takePlace(): Promise<void> | undefined {
-    if (this.#running < this.#limits.concurrency) {
+    if (this.#hasFreePlace()) {
       this.#running++;
       return undefined;
     }
-    if (this.#waiting.length >= this.#limits.maxQueued) {
-      throw Fault.of({ kind: "overloaded", retryAfterSeconds: this.#retryAfterSeconds() });
-    }
+    this.refuseIfFull();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 

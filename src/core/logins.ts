@@ -138,6 +138,8 @@ export class Logins {
     settle: (tx: Writes) => Promise<Outcome>,
   ): Promise<Outcome | { refusal: "login_failed" }> {
     const { realm, subject, account } = attempt;
+    // In a flood most attempts end here, before they cost two writes each.
+    this.#hasher.refuseIfFull();
     return this.#gate.run(subject, async () => {
       await this.#reserve(attempt);
       const { ok, rehash } = await this.#verify(attempt, password);

@@ -79,6 +79,8 @@ export interface Hasher {
    * Fails with `Fault overloaded`, and with nothing else: a hash that nobody can read is a wrong password.
    */
   verify(password: string, storedHash: string | null): Promise<Verification>;
+  /** Fails with `Fault overloaded` where the two above would just now. */
+  refuseIfFull(): void;
   running(): number;
   queued(): number;
 }
@@ -126,6 +128,7 @@ export function createHasher({ log, clock = systemClock, onHash, ...limits }: Ha
       return queue.run(() => Bun.password.hash(normalisePassword(password), PARAMETERS));
     },
     verify: (password, storedHash) => queue.run(() => judge(password, storedHash)),
+    refuseIfFull: () => queue.refuseIfFull(),
     running: () => queue.running,
     queued: () => queue.queued,
   };

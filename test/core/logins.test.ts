@@ -22,6 +22,7 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
       hasher: {
         hash: () => Promise.reject(new Error("not asked for")),
         verify: () => Promise.reject(new Error("not asked for")),
+        refuseIfFull: () => {},
         running: () => 0,
         queued: () => 0,
         ...hasher,
@@ -43,6 +44,22 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
       expect(Fault.is(failure, "overloaded")).toBe(true);
     }
     expect(await attempts(account.id)).toMatchObject({ failures: 0, pending: 0 });
+  });
+
+  test("is refused before anything is written where no more passwords may wait", async () => {
+    const { account } = await someone(program(), "user");
+    const logins = loginsWith({
+      refuseIfFull: () => {
+        throw Fault.of({ kind: "overloaded", retryAfterSeconds: 1 });
+      },
+    });
+    const untouched = await attempts(account.id);
+    program().clock.forwardMs(1);
+    const failure = await failureOf(
+      logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null)),
+    );
+    expect(Fault.is(failure, "overloaded")).toBe(true);
+    expect(await attempts(account.id)).toEqual(untouched);
   });
 
   test("is good all the same where only the old hash could not be replaced", async () => {

@@ -243,12 +243,14 @@ describe("S8 the queue before the hashes", () => {
     const all = Array.from({ length: 5 }, () => queue.run(jobs.start));
     await Bun.sleep(0);
     expect([jobs.started(), queue.running, queue.queued]).toEqual([2, 2, 3]);
+    expect(() => queue.refuseIfFull()).toThrow(Fault);
 
     const refused = await queue.run(jobs.start).catch((error: unknown) => error);
     expect(refused).toHaveProperty("what", { kind: "overloaded", retryAfterSeconds: 1 });
 
     await jobs.endOne();
     expect([jobs.started(), queue.running, queue.queued]).toEqual([3, 2, 2]);
+    queue.refuseIfFull();
     for (let i = 0; i < 4; i++) await jobs.endOne();
     await Promise.all(all);
     expect([jobs.started(), queue.running, queue.queued]).toEqual([5, 0, 0]);
