@@ -50,6 +50,12 @@ export interface ScriptConnection extends Connection {
   script(sql: string): Promise<void>;
 }
 
+/** A database as it was at one moment, whatever is written meanwhile. */
+export interface Snapshot extends Connection {
+  /** What one query answers, so many rows at a time. One of these is read to its end before the next begins. */
+  portions(sql: string, rows: number): AsyncIterable<readonly Row[]>;
+}
+
 export interface Database {
   readonly engine: "sqlite" | "postgres";
 
@@ -79,6 +85,9 @@ export interface Database {
    * the statement deadline, and on SQLite checks foreign keys at its end, so that a table can be rebuilt.
    */
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T>;
+
+  /** Reads as long as it takes, of one moment: `work` may await what it likes. */
+  snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
 
   /** How busy it is just now; on SQLite the one writer. */
   connections(): ConnectionCounts;

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../core/clock.ts";
 import { within } from "../core/deadline.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import type {
@@ -6,6 +7,7 @@ import type {
   Database,
   Row,
   ScriptConnection,
+  Snapshot,
   SqlValue,
   StatementListener,
 } from "./database.ts";
@@ -13,6 +15,7 @@ import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
 import { forOneStatement } from "./one-statement.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import type { Answer, Session } from "./postgres-session.ts";
+import { postgresSnapshot } from "./postgres-snapshot.ts";
 import { integer } from "./rows.ts";
 
 export interface PostgresOptions {
@@ -37,6 +40,8 @@ const STATEMENTS_IN_A_WRITE = 3;
 
 const ALONE_LOCK_WAIT_MS = 60_000;
 const ALONE_STATEMENT_MS = 600_000;
+/** Somebody reads a whole database, and it may be a large one. */
+const SNAPSHOT_MS = 7 * DAY_MS;
 /** Any number, as long as every version of the program takes the same. */
 const ALONE_LOCK = 7_281_103_555;
 
@@ -62,6 +67,7 @@ class Postgres implements Database {
   readonly #ordinary: Plan;
   readonly #one: Plan;
   readonly #alone: Plan;
+  readonly #snapshot: Plan;
 
   constructor(options: PostgresOptions) {
     const { statementTimeoutMs } = options;
@@ -93,6 +99,12 @@ class Postgres implements Database {
       statementMs: ALONE_STATEMENT_MS,
       totalMs: ALONE_STATEMENT_MS,
     };
+    this.#snapshot = {
+      begin: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${limits("SET LOCAL", 0)}`,
+      beginMs: this.#statementMs,
+      statementMs: ALONE_STATEMENT_MS,
+      totalMs: SNAPSHOT_MS,
+    };
     // Without prepared statements the driver sends one at a time: to share a connection would only be to wait for it.
     const together: Connecting = options.prepare
       ? () => this.#pool.share("read")
@@ -116,6 +128,10 @@ class Postgres implements Database {
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
     return this.#transact(work, this.#alone);
+  }
+
+  snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    return this.#transact((connection) => work(postgresSnapshot(connection)), this.#snapshot);
   }
 
   connections(): ConnectionCounts {

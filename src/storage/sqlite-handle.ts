@@ -42,6 +42,15 @@ export class SqliteHandle {
     return this.#timed(sql, () => this.#prepared(sql, values).all(...values));
   }
 
+  /** Row by row, as they are asked for. */
+  *each(sql: string): Generator<Row> {
+    try {
+      yield* this.#prepared(sql, []).iterate();
+    } catch (error) {
+      throw translated(error, this.#isReadonly);
+    }
+  }
+
   run(sql: string, values: readonly SqlValue[] = []): number {
     return this.#timed(sql, () => this.#prepared(sql, values).run(...values).changes);
   }

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import { DatabaseRefused } from "./database.ts";
 import type {
@@ -8,12 +9,14 @@ import type {
   ConnectionCounts,
   Database,
   ScriptConnection,
+  Snapshot,
   StatementListener,
 } from "./database.ts";
 import { forOneStatement } from "./one-statement.ts";
 import { integer } from "./rows.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
+import { readSqlite } from "./sqlite-snapshot.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 
 export interface SqliteOptions {
@@ -55,7 +58,7 @@ function open(path: string, scratch: string | null, options: SqliteOptions): Dat
     PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
   const reading = new SqliteHandle(path, "read", options.onStatement);
   reading.script(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
-  return new Sqlite(writing, reading, scratch, options);
+  return new Sqlite(path, writing, reading, scratch, options);
 }
 
 class Sqlite implements Database {
@@ -63,14 +66,24 @@ class Sqlite implements Database {
   readonly reader: SqliteReader;
   readonly #writing: SqliteHandle;
   readonly #writer: SqliteWriter;
+  readonly #path: string;
   readonly #scratch: string | null;
+  readonly #onStatement: StatementListener | undefined;
   #closed: Promise<void> | null = null;
 
-  constructor(writing: SqliteHandle, reading: SqliteHandle, scratch: string | null, options: SqliteOptions) {
+  constructor(
+    path: string,
+    writing: SqliteHandle,
+    reading: SqliteHandle,
+    scratch: string | null,
+    options: SqliteOptions,
+  ) {
     const log = options.log ?? silentLog;
     this.reader = new SqliteReader(reading, log);
     this.#writing = writing;
+    this.#path = path;
     this.#scratch = scratch;
+    this.#onStatement = options.onStatement;
     this.#writer = new SqliteWriter(writing, {
       lockWaitMs: options.busyTimeoutMs ?? 5_000,
       loneLockWaitMs: LONE_LOCK_WAIT_MS,
@@ -90,6 +103,11 @@ class Sqlite implements Database {
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
     return this.#writer.write(work, true);
+  }
+
+  async snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    if (this.#closed !== null) throw Fault.of({ kind: "unavailable" }, new Error("database is closed"));
+    return readSqlite(this.#path, work, this.#onStatement);
   }
 
   connections(): ConnectionCounts {

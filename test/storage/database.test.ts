@@ -251,6 +251,37 @@ forEachEngine("a database", (engine, open) => {
     expect(await count()).toBe(0);
   });
 
+  test("a snapshot is of one moment however long it is read, and hands out portions", async () => {
+    const add = (from: number, to: number) =>
+      database.write(async (connection) => {
+        for (let n = from; n <= to; n += 1) await connection.run(INSERT, [`note ${n}`]);
+      });
+    await add(1, 7);
+    await database.snapshot(async (snapshot) => {
+      const portions: string[][] = [];
+      for await (const rows of snapshot.portions("SELECT name FROM notes ORDER BY id", 3)) {
+        portions.push(rows.map((row) => text(row, "name").slice(5)));
+        await add(10 * portions.length, 10 * portions.length);
+      }
+      expect(portions).toEqual([["1", "2", "3"], ["4", "5", "6"], ["7"]]);
+      expect(await count()).toBe(10);
+      const again = await snapshot.first("SELECT COUNT(*) AS n FROM notes WHERE name <> $1", ["note 1"]);
+      expect(integer(again ?? {}, "n")).toBe(6);
+      expect(await Array.fromAsync(snapshot.portions("SELECT 1 FROM notes WHERE id < 0", 3))).toEqual([]);
+    });
+  });
+
+  test("a snapshot refuses to write, and fails as what reads it does", async () => {
+    const writing = database.snapshot((snapshot) => snapshot.run(INSERT, ["a"]));
+    expect(await failureOf(writing)).toBeInstanceOf(Error);
+    const thrown = new Error("no");
+    const failure = database.snapshot(async (snapshot) => {
+      for await (const _ of snapshot.portions("SELECT 1 AS one", 1)) throw thrown;
+    });
+    expect(await failureOf(failure)).toBe(thrown);
+    expect(await count()).toBe(0);
+  });
+
   test("a connection outlives its write in vain", async () => {
     const kept = await database.write(async (connection) => connection);
     expect(await failureOf(kept.run(INSERT, ["a"]))).toMatchObject({
@@ -268,6 +299,7 @@ forEachEngine("a database", (engine, open) => {
       () => second.write(async () => {}),
       () => second.reader.all("SELECT 1 AS one"),
       () => second.ping(),
+      () => second.snapshot(async () => {}),
     ]) {
       expect(await failureOf(attempt())).toMatchObject({ what: { kind: "unavailable" } });
     }

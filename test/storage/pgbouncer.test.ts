@@ -108,6 +108,21 @@ function suite(): void {
     for (const row of settings) expect(row === null ? null : text(row, "statement_timeout")).toBe("0");
   });
 
+  test("a snapshot stays on one connection, while others write", async () => {
+    await one.snapshot(async (snapshot) => {
+      const seen: number[] = [];
+      for await (const rows of snapshot.portions("SELECT n FROM notes WHERE id <= 2 ORDER BY id", 1)) {
+        await Promise.all(
+          [one, other].map((client) =>
+            client.write((connection) => connection.run("UPDATE notes SET n = 0")),
+          ),
+        );
+        seen.push(...rows.map((row) => integer(row, "n")));
+      }
+      expect(seen).toEqual([2450, 2500]);
+    });
+  });
+
   test("what runs alone has one holder among all clients", async () => {
     let inside = 0;
     const hold = (client: Database) =>
