@@ -14,7 +14,7 @@ export {
   loadConfig,
   type RateLimitsConfig,
 } from "./config/load.ts";
-export type { DatabaseTarget } from "./config/database-url.ts";
+export { type DatabaseTarget, databaseUrl, IN_MEMORY } from "./config/database-url.ts";
 export type { RateLimit, Shown } from "./config/kinds.ts";
 export { type Environment, type SettingFacts, settingTable } from "./config/settings.ts";
 export type { SettingReport } from "./config/sources.ts";

@@ -130,7 +130,7 @@ test.if(hasRedisServer())("docs/scaling.md tells what a client costs in Redis", 
   const redis = await redisServer();
   try {
     await redis.start();
-    const [measure = ""] = commands("docs/scaling.md");
+    const measure = commands("docs/scaling.md").find((text) => text.includes("redis-cli")) ?? "";
     const called = { "redis-cli": `redis-cli -u ${redis.url}` };
     const printed = await reader({ folder: scratchFolder(), called })(measure);
     const [before = 0, after = 0] = [...printed.matchAll(/^used_memory:(\d+)/gm)].map(([, bytes]) =>
@@ -168,6 +168,23 @@ describe.if((await hasPostgres()) && hasPostgresTools())("on PostgreSQL", () => 
     const status = await latchkey(["migrate", "status"], { cwd: folder, settings: { DATABASE_URL: url } });
     expect(status.stdout).not.toContain("outstanding");
     expect(status.exitCode).toBe(0);
+  }, 30_000);
+});
+
+describe.if(await hasPostgres())("on PostgreSQL", () => {
+  const url = temporaryPostgres();
+
+  test("docs/scaling.md moves a database there, and docs/backup.md keeps it as a file", async () => {
+    const folder = scratchFolder();
+    mkdirSync(join(folder, "backups"));
+    const called = { "postgres://latchkey@db/latchkey": url, "/backups": join(folder, "backups") };
+    const run = reader({ folder, called });
+    await run("latchkey seed --users 2 --todos 9");
+    const copies = ["docs/scaling.md", "docs/backup.md"].flatMap((page) =>
+      commands(page).filter((text) => text.includes("latchkey copy")),
+    );
+    expect(copies).toHaveLength(2);
+    for (const text of copies) expect(await run(text)).toMatch(/^todos +9  sha256 /m);
   }, 30_000);
 });
 

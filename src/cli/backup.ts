@@ -1,4 +1,3 @@
-import { loadConfigFromProcess } from "../config.ts";
 import type { DatabaseTarget } from "../config.ts";
 import { backUpSqlite, restoreSqlite } from "../storage/sqlite-backup.ts";
 import type { Inspection } from "../storage/sqlite-backup.ts";
@@ -7,7 +6,7 @@ import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { databaseOfSettings, refuseUsage } from "./with-settings.ts";
 
 export const backupCommand: Command = {
   name: "backup",
@@ -98,13 +97,6 @@ async function withFile(
   } catch (error) {
     return explainFailure(error, terminal);
   }
-}
-
-function databaseOfSettings(envFile: string | undefined, terminal: Terminal): DatabaseTarget | null {
-  const loaded = loadConfigFromProcess({ envFile });
-  if (loaded.ok) return loaded.config.database;
-  for (const mistake of loaded.mistakes) terminal.err(mistake);
-  return null;
 }
 
 /** The database's file; for PostgreSQL it says which of its own tools to use, and how. */

@@ -3,6 +3,7 @@ import { auditCommand } from "./audit.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
 import type { Command, Terminal } from "./command.ts";
 import { configCommand } from "./config.ts";
+import { copyCommand } from "./copy.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
@@ -54,6 +55,7 @@ export const commands: readonly Command[] = [
   maintenanceCommand,
   backupCommand,
   restoreCommand,
+  copyCommand,
   seedCommand,
   configCommand,
   doctorCommand,

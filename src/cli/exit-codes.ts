@@ -14,6 +14,8 @@ export const exitCodes = {
   inputOutput: 74,
   /** The settings hold a mistake. */
   config: 78,
+  /** Stopped by Ctrl-C, in the shell's own number. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

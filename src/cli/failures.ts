@@ -2,7 +2,9 @@ import { Fault } from "../core/fault.ts";
 import { KeysRefused } from "../key-files.ts";
 import { DatabaseRefused } from "../storage/database.ts";
 import { MigrationRefused } from "../storage/migrations.ts";
+import { isForbidden } from "../storage/postgres-errors.ts";
 import { BackupRefused } from "../storage/sqlite-backup.ts";
+import { CopyRefused } from "../storage/table-comparison.ts";
 import type { Terminal } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 
@@ -28,11 +30,15 @@ function explanation(error: unknown): { readonly message: string; readonly exitC
   if (error instanceof Refusal) return error;
   if (error instanceof KeysRefused) return { message: error.message, exitCode: exitCodes.config };
   if (error instanceof BackupRefused) return { message: error.message, exitCode: exitCodes.inputOutput };
+  if (error instanceof CopyRefused) return { message: error.message, exitCode: exitCodes.failure };
   if (error instanceof MigrationRefused) return { message: error.message, exitCode: exitCodes.failure };
   if (error instanceof DatabaseRefused) {
     return { message: `${error.message}; see DATABASE_URL`, exitCode: exitCodes.unavailable };
   }
   if (error instanceof Fault) return faultExplanation(error);
+  if (isForbidden(error)) {
+    return { message: `the database does not allow it: ${error.message}`, exitCode: exitCodes.failure };
+  }
   if (isListenFailure(error)) {
     const reason = WHY_NOT_LISTENING[error.code] ?? error.code;
     return {

@@ -1,5 +1,5 @@
 import { loadConfigFromProcess } from "../config.ts";
-import type { Config } from "../config.ts";
+import type { Config, DatabaseTarget } from "../config.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -19,6 +19,14 @@ export async function withSettings(
     return exitCodes.config;
   }
   return run(loaded.config, given.positionals);
+}
+
+/** The database that the settings name; null once it is said what is wrong with them. */
+export function databaseOfSettings(envFile: string | undefined, terminal: Terminal): DatabaseTarget | null {
+  const loaded = loadConfigFromProcess({ envFile });
+  if (loaded.ok) return loaded.config.database;
+  for (const mistake of loaded.mistakes) terminal.err(mistake);
+  return null;
 }
 
 export function refuseUsage(

@@ -1,6 +1,8 @@
 import type { Clock } from "../core/clock.ts";
+import { hasTable } from "./catalogue.ts";
 import type { Connection, Database, ScriptConnection } from "./database.ts";
 import { integer, text } from "./rows.ts";
+import { unfinishedCopy } from "./unfinished-copy.ts";
 
 export type Engine = Database["engine"];
 export type Direction = "up" | "down";
@@ -106,11 +108,12 @@ export async function migrateDown(
 
 /** Changes nothing, and fails as `migrateUp` would where the database and the program do not fit. */
 export async function migrationStatus(
-  database: Database,
+  { reader, engine }: Pick<Database, "reader" | "engine">,
   migrations: readonly Migration[],
 ): Promise<readonly MigrationState[]> {
-  const applied = (await hasLedger(database)) ? await readLedger(database.reader) : [];
-  refuseMisfit(applied, migrations, database.engine);
+  await refuseUnfinishedCopy(reader, engine);
+  const applied = (await hasTable(reader, engine, "schema_migrations")) ? await readLedger(reader) : [];
+  refuseMisfit(applied, migrations, engine);
   return migrations.map(({ version, name }, index) => ({
     version,
     name,
@@ -154,6 +157,7 @@ async function lockedLedger(
   engine: Engine,
   migrations: readonly Migration[],
 ): Promise<readonly Applied[]> {
+  await refuseUnfinishedCopy(connection, engine);
   await connection.script(`CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
@@ -165,12 +169,12 @@ async function lockedLedger(
   return applied;
 }
 
-async function hasLedger(database: Database): Promise<boolean> {
-  const sql =
-    database.engine === "sqlite"
-      ? "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'"
-      : "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL";
-  return (await database.reader.first(sql)) !== null;
+/** Part of somebody's data must not be taken for all of it. */
+async function refuseUnfinishedCopy(connection: Connection, engine: Engine): Promise<void> {
+  if ((await unfinishedCopy(connection, engine)) === null) return;
+  throw new MigrationRefused(
+    "a copy into this database was begun and is not whole: give `latchkey copy` the same databases again",
+  );
 }
 
 async function readLedger(connection: Connection): Promise<readonly Applied[]> {

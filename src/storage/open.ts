@@ -2,6 +2,7 @@ import type { Log } from "../core/log.ts";
 import type { Database, StatementListener } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
+import { readSqlite } from "./sqlite-snapshot.ts";
 
 /** Which engine, where, and within what limits. */
 export type DatabaseTarget = (
@@ -32,6 +33,18 @@ export function openDatabase(target: DatabaseTarget, log: Log, listener?: Statem
     onStatement,
     log,
   });
+}
+
+/** A database that is only read, each time as it is at one moment: an SQLite file is not changed in a single byte. */
+export type ReadOnlyDatabase = Pick<Database, "engine" | "snapshot" | "close">;
+
+export function openReadOnly(target: DatabaseTarget, log: Log): ReadOnlyDatabase {
+  if (target.engine === "postgres") return openDatabase(target, log);
+  return {
+    engine: "sqlite",
+    snapshot: (work) => readSqlite(target.path, work),
+    close: async () => {},
+  };
 }
 
 function both(first: StatementListener, second: StatementListener | undefined): StatementListener {

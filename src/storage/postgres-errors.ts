@@ -40,6 +40,7 @@ const IDLE_IN_TRANSACTION = "25P03";
 const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK = "40P01";
 const LOCK_NOT_AVAILABLE = "55P03";
+const INSUFFICIENT_PRIVILEGE = "42501";
 const QUERY_CANCELLED = "57014";
 const UNIQUE_VIOLATION = "23505";
 const STALE_PLAN = "cached plan must not change result type";
@@ -67,6 +68,11 @@ export function keepsConnection(error: unknown): boolean {
   if (!(error instanceof Bun.SQL.PostgresError) || error.errno === undefined) return false;
   if (error.errno === QUERY_CANCELLED || error.errno === LOCK_NOT_AVAILABLE) return true;
   return error.errno !== IDLE_IN_TRANSACTION && !OUT_OF_ORDER_CLASSES.has(error.errno.slice(0, 2));
+}
+
+/** The role lacks a right that an operator can grant. */
+export function isForbidden(error: unknown): error is PostgresFailure {
+  return error instanceof PostgresFailure && error.sqlState === INSUFFICIENT_PRIVILEGE;
 }
 
 /** The transaction was chosen to give way to another: again, it may pass. */

@@ -35,6 +35,10 @@ export function boolean(row: Row, column: string): boolean {
   throw wrong(column, "a boolean", value);
 }
 
+export function booleanOrNull(row: Row, column: string): boolean | null {
+  return isNull(row, column) ? null : boolean(row, column);
+}
+
 export function bytes(row: Row, column: string): Uint8Array {
   const value = present(row, column);
   if (value instanceof Uint8Array) return value;

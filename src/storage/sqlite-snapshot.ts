@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { Fault } from "../core/fault.ts";
 import { DatabaseRefused } from "./database.ts";
 import type { Row, Snapshot, SqlValue, StatementListener } from "./database.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
@@ -31,7 +32,9 @@ function openAtOneMoment(path: string, onStatement: StatementListener | undefine
     return handle;
   } catch (error) {
     handle?.close();
-    throw new DatabaseRefused(`${path} cannot be read as a SQLite database`, error);
+    const cause = error instanceof Fault ? error.cause : error;
+    if (!(cause instanceof Error)) throw error;
+    throw new DatabaseRefused(`${path} cannot be read as a SQLite database: ${cause.message}`, cause);
   }
 }
 

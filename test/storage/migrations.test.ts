@@ -15,7 +15,7 @@ import {
 } from "../../src/storage/migrations.ts";
 import { text } from "../../src/storage/rows.ts";
 import { failureOf } from "../support/failure.ts";
-import { forEachEngine } from "./engines.ts";
+import { empty, forEachEngine } from "./engines.ts";
 
 const FOLDER = join(import.meta.dir, "../../migrations");
 const clock = { nowMs: () => 1_700_000_000_000 };
@@ -201,20 +201,4 @@ async function schema({ engine, reader }: Database): Promise<readonly string[]> 
          UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
            AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql') ORDER BY 1`;
   return (await reader.all(sql)).map((row) => text(row, "line"));
-}
-
-async function empty(database: Database): Promise<void> {
-  if (database.engine === "postgres") {
-    await database.writeAlone((connection) =>
-      connection.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public"),
-    );
-    return;
-  }
-  // A virtual table takes the tables that it keeps itself in along with it, and so goes first.
-  const made = await database.reader.all(
-    `SELECT upper(type) AS kind, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'
-     ORDER BY sql NOT LIKE 'CREATE VIRTUAL%'`,
-  );
-  const drops = made.map((row) => `DROP ${text(row, "kind")} IF EXISTS ${text(row, "name")};`).join("");
-  await database.writeAlone((connection) => connection.script(`${drops} SELECT 1`));
 }

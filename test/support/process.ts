@@ -31,10 +31,17 @@ export function scratchFolder(): string {
   return folder;
 }
 
-/** Runs a command to its end. */
+interface Surroundings {
+  readonly cwd: string;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+}
+
+/** Runs a command to its end; `onOutput` hears what it prints as it does, and may end it by a signal. */
 export async function latchkey(
   args: readonly string[],
-  { cwd, settings = {}, stdin }: { cwd: string; settings?: Readonly<Record<string, string>>; stdin?: string },
+  { cwd, settings = {}, stdin }: Surroundings,
+  onOutput: (printed: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
 ): Promise<Finished> {
   const child = Bun.spawn([process.execPath, "--no-env-file", MAIN, ...args], {
     cwd,
@@ -44,11 +51,21 @@ export async function latchkey(
     stderr: "pipe",
   });
   const [stdout, stderr, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
+    heard(child.stdout, (printed) => onOutput(printed, (signal) => child.kill(signal))),
     new Response(child.stderr).text(),
     child.exited,
   ]);
   return { exitCode, stdout, stderr };
+}
+
+async function heard(stream: ReadableStream<Uint8Array>, onMore: (printed: string) => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let printed = "";
+  for await (const chunk of stream) {
+    printed += decoder.decode(chunk, { stream: true });
+    onMore(printed);
+  }
+  return printed;
 }
 
 /** Starts a server on a free port and waits until it says where it serves. */
