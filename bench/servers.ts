@@ -20,7 +20,12 @@ export interface Server {
 }
 
 /** `databaseUrl` as the product takes it; a path of SQLite is seen from `folder`. */
-export function startProduct(folder: string, port: number, databaseUrl: string): Promise<Server> {
+export function startProduct(
+  folder: string,
+  port: number,
+  databaseUrl: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   return start([PRODUCT, "serve"], folder, port, {
     HOST: "127.0.0.1",
     DATABASE_URL: databaseUrl,
@@ -29,6 +34,7 @@ export function startProduct(folder: string, port: number, databaseUrl: string):
     RATE_LIMIT_ENABLED: "false",
     LOG_LEVEL: "INFO",
     LOG_JSON: "true",
+    ...settings,
   });
 }
 

@@ -7,7 +7,7 @@ import type { LimitName, Services } from "./http/exchange.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { ResponderPolicy } from "./http/responder.ts";
 import { createServer } from "./http/server.ts";
-import type { HttpServer } from "./http/server.ts";
+import type { Follow, HttpServer } from "./http/server.ts";
 import type { Surface } from "./http/surface.ts";
 import { apiV1 } from "./surfaces/api-v1/index.ts";
 import { metricsAlone, operations, operationsDialect } from "./surfaces/operations/index.ts";
@@ -26,8 +26,9 @@ export function createApp(parts: {
   limits: RateLimitStore;
   renderMetrics: () => Promise<string>;
   log: Log;
+  follow?: Follow | undefined;
 }): HttpServer {
-  const { core, config, health, limits, renderMetrics, log } = parts;
+  const { core, config, health, limits, renderMetrics, log, follow } = parts;
   const { metricsToken, metricsPort } = config;
   const servesMetrics = metricsPort === null && metricsToken !== null;
   const surfaces: readonly Surface[] = [
@@ -53,6 +54,7 @@ export function createApp(parts: {
     },
     policy: responderPolicy(config),
     log,
+    follow,
   });
 }
 

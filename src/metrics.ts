@@ -124,7 +124,7 @@ export class Meters {
 
   /** What is read off when somebody asks. */
   watch(parts: Watched): void {
-    const { hasher, connections, inFlight, sessionsOpen, rateLimitWindows, engine } = parts;
+    const { hasher, connections, inFlight, sessionsOpen, rateLimitWindows, spans, engine } = parts;
     const metrics = this.#metrics;
     metrics.gauge("latchkey_http_requests_in_flight", "Requests being worked on.", inFlight);
     metrics.gauge("latchkey_password_hashes_running", "Passwords being hashed.", () => hasher.running());
@@ -170,7 +170,23 @@ export class Meters {
       "When this process last made a backup by its schedule; 0 for not yet.",
       () => this.#backupAtMs / SECOND_MS,
     );
+    if (spans !== null) this.#watchSpans(spans);
     this.#watchProcess(engine);
+  }
+
+  #watchSpans(spans: NonNullable<Watched["spans"]>): void {
+    const one = (value: number) => [{ labels: [], value }];
+    const metrics = this.#metrics;
+    metrics.samples("counter", "latchkey_trace_spans_sent_total", "Spans that the collector took.", [], () =>
+      one(spans().sent),
+    );
+    metrics.samples(
+      "counter",
+      "latchkey_trace_spans_dropped_total",
+      "Spans that were lost: the collector was away for too long, or refused them.",
+      [],
+      () => one(spans().dropped),
+    );
   }
 
   #watchProcess(engine: string): void {
@@ -241,6 +257,8 @@ export interface Watched {
   readonly inFlight: () => number;
   readonly sessionsOpen: () => Promise<number>;
   readonly rateLimitWindows: () => number;
+  /** Null where requests are not traced. */
+  readonly spans: (() => { readonly sent: number; readonly dropped: number }) | null;
 }
 
 interface Connections {

@@ -10,6 +10,7 @@ import { hmacKey } from "./core/keyring.ts";
 import type { Algorithm } from "./core/keyring.ts";
 import type { Log } from "./core/log.ts";
 import { createHasher } from "./core/passwords.ts";
+import type { Hasher } from "./core/passwords.ts";
 import { MemoryRateLimitStore } from "./core/rate-limit.ts";
 import { Recurring } from "./core/recurring.ts";
 import type { HttpServer } from "./http/server.ts";
@@ -23,6 +24,7 @@ import type { Database } from "./storage/database.ts";
 import { openFiles } from "./storage/files.ts";
 import { openDatabase } from "./storage/open.ts";
 import { openStore } from "./storage/store.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 
 /** The one surface whose tokens are for others to verify as well. */
 export const V1_ALGORITHM = "RS256";
@@ -46,14 +48,19 @@ export interface Program {
 }
 
 /** Fails with `KeysRefused` where the key files cannot be used. */
-export function assemble(config: Config, parts: { clock: Clock; log: Log; secret: string }): Program {
+export async function assemble(
+  config: Config,
+  parts: { clock: Clock; log: Log; secret: string },
+): Promise<Program> {
   const { clock, secret } = parts;
   const meters = new Meters(clock);
-  const log = meters.listeningTo(parts.log);
+  const metered = meters.listeningTo(parts.log);
+  const tracing = await openTracing(config, clock, metered);
+  const log = tracing?.named(metered) ?? metered;
   const keys = openKeys(config, secret, log);
-  const database = openDatabase(config.database, log, meters.onStatement);
-  const { hashConcurrency: concurrency, hashQueue: maxQueued } = config;
-  const hasher = createHasher({ concurrency, maxQueued, clock, log, onHash: meters.onHash });
+  const opened = openDatabase(config.database, log, meters.onStatement);
+  const database = tracing?.database(opened) ?? opened;
+  const hasher = openHasher(config, meters, tracing, { clock, log });
   const core = createCore({
     store: openStore(database, new AuditSealer(secret), meters.onWrite),
     files: openFiles(config),
@@ -69,7 +76,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
   const sharedLimits =
     config.redisUrl === null || !config.rateLimits.enabled
       ? null
-      : new RedisRateLimitStore({ url: config.redisUrl, own: ownLimits, log });
+      : new RedisRateLimitStore({ url: config.redisUrl, own: ownLimits, log, onAsked: tracing?.onRedis });
 
   const recurring = new Recurring(log);
   const schema = new LiveSchema({
@@ -92,7 +99,8 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     isStopping: () => isStopping,
   };
   const renderMetrics = () => meters.render();
-  const app = createApp({ core, config, health, limits: sharedLimits ?? ownLimits, renderMetrics, log });
+  const limits = sharedLimits ?? ownLimits;
+  const app = createApp({ core, config, health, limits, renderMetrics, log, follow: tracing?.follow });
   const metricsApp =
     config.metricsPort === null ? null : createMetricsApp({ core, config, renderMetrics, log });
   meters.watch({
@@ -102,6 +110,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     inFlight: () => app.inFlight(),
     sessionsOpen: () => core.store.read.sessions.countOpen(),
     rateLimitWindows: () => ownLimits.size,
+    spans: tracing === null ? null : () => tracing.spans(),
   });
 
   return {
@@ -111,6 +120,7 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
     metricsApp,
     keys,
     async start() {
+      tracing?.start();
       await sharedLimits?.start();
       await (config.database.autoMigrate ? schema.migrate() : schema.expectMigrated());
       keys.start();
@@ -136,8 +146,30 @@ export function assemble(config: Config, parts: { clock: Clock; log: Log; secret
       await backups?.stop();
       await core.tokenUses.flush().catch((error: unknown) => log.error("token_uses.lost", {}, error));
       await database.close();
+      await tracing?.close();
     },
   };
+}
+
+/** Loaded only where it is asked for: what nobody uses takes neither memory nor time. */
+async function openTracing({ tracing }: Config, clock: Clock, log: Log): Promise<Tracing | null> {
+  if (tracing === null) return null;
+  const loaded = await import("./tracing/tracing.ts");
+  return new loaded.Tracing(tracing, { clock, log });
+}
+
+function openHasher(
+  { hashConcurrency: concurrency, hashQueue: maxQueued }: Config,
+  meters: Meters,
+  tracing: Tracing | null,
+  { clock, log }: { clock: Clock; log: Log },
+): Hasher {
+  if (tracing === null) return createHasher({ concurrency, maxQueued, clock, log, onHash: meters.onHash });
+  const onHash = (durationMs: number) => {
+    meters.onHash(durationMs);
+    tracing.onHash(durationMs);
+  };
+  return tracing.hasher(createHasher({ concurrency, maxQueued, clock, log, onHash }));
 }
 
 /** In production the operator makes the keys, so that a lost volume is noticed rather than papered over. */

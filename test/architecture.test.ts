@@ -10,6 +10,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["core/", ["core/"]],
   ["storage/", ["core/", "storage/"]],
   ["redis/", ["core/", "redis/"]],
+  ["tracing/", ["core/", "tracing/", "type storage/", "version.ts"]],
   ["http/", ["core/", "http/"]],
   ["surfaces/operations/guides/", ["core/", "http/", "surfaces/operations/guides/", "../docs/"]],
   // `surfaces/*/` becomes the surface's own folder: no surface knows another.

@@ -51,6 +51,7 @@ const guides = [
   "docs/upgrading.md",
   "docs/deploying.md",
   "docs/troubleshooting.md",
+  "docs/tracing.md",
   ...new Bun.Glob("docs/coming-from/*.md").scanSync(ROOT),
 ];
 

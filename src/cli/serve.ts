@@ -41,7 +41,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   logStrayFailures(log);
   let program: Program | null = null;
   try {
-    program = assemble(config, { clock: systemClock, log, secret: programSecret(config) });
+    program = await assemble(config, { clock: systemClock, log, secret: programSecret(config) });
     await program.start();
     // From before anybody can know that it serves: a signal must find somebody who finishes what has begun.
     const stopping = stopRequested(log);

@@ -30,7 +30,7 @@ export async function withCore(
   });
   let program: Program | null = null;
   try {
-    program = assemble(config, { clock: systemClock, log, secret: programSecret(config) });
+    program = await assemble(config, { clock: systemClock, log, secret: programSecret(config) });
     if (options.migrates) await program.start();
     const migrations = await migrationStatus(program.database, parseMigrations(migrationFiles));
     if (migrations.some(({ appliedAtMs }) => appliedAtMs === null)) {

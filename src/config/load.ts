@@ -1,6 +1,7 @@
 import type { LogLevel } from "../core/log.ts";
 import { composePostgresUrl, databaseUrl, type DatabaseTarget, IN_MEMORY } from "./database-url.ts";
 import type { RateLimit, S3Location } from "./kinds.ts";
+import { type NamedValues, samplerOf } from "./otel.ts";
 import { SECRET_KEY_MIN_BYTES, secretKeyWeakness } from "./secret-strength.ts";
 import { type Environment, type Known, type Setting, settings, settingTable } from "./settings.ts";
 import { SettingReader, type SettingReport, type Sources } from "./sources.ts";
@@ -58,6 +59,8 @@ export interface Config {
   readonly backups: BackupsConfig | null;
   readonly metricsPort: number | null;
   readonly metricsToken: string | null;
+  /** Null: requests are not traced. */
+  readonly tracing: TracingConfig | null;
   readonly logLevel: LogLevel;
   readonly logJson: boolean;
 }
@@ -85,6 +88,14 @@ export interface UploadS3Config extends S3Location {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string | null;
+}
+
+export interface TracingConfig {
+  /** Where spans are posted to, with its whole path. */
+  readonly url: string;
+  readonly headers: NamedValues;
+  readonly resource: NamedValues;
+  readonly sampler: { readonly followsParent: boolean; readonly ratio: number };
 }
 
 export interface CookieConfig {
@@ -167,6 +178,7 @@ function assemble(reader: SettingReader, known: Known): Config {
     backups: assembleBackups(reader, known),
     metricsPort: read(settings.metricsPort),
     metricsToken: read(settings.metricsToken),
+    tracing: assembleTracing(reader, known),
     logLevel: read(settings.logLevel),
     logJson: read(settings.logJson),
   };
@@ -235,7 +247,6 @@ function databaseTarget(reader: SettingReader, known: Known): DatabaseTarget {
   return composed;
 }
 
-/** The rules that one value alone cannot break. */
 function assembleBackups(reader: SettingReader, known: Known): BackupsConfig | null {
   const schedule = reader.read(settings.backupSchedule, known);
   const folder = reader.read(settings.backupDir, known);
@@ -243,6 +254,28 @@ function assembleBackups(reader: SettingReader, known: Known): BackupsConfig | n
   return schedule === null ? null : { schedule, folder, keep };
 }
 
+const DEFAULT_SERVICE_NAME = "latchkey";
+
+function assembleTracing(reader: SettingReader, known: Known): TracingConfig | null {
+  const endpoint = reader.read(settings.otlpEndpoint, known);
+  const tracesEndpoint = reader.read(settings.otlpTracesEndpoint, known);
+  const headers = reader.read(settings.otlpHeaders, known);
+  const serviceName = reader.read(settings.otelServiceName, known);
+  const attributes = reader.read(settings.otelResourceAttributes, known);
+  const sampler = reader.read(settings.otelTracesSampler, known);
+  const ratio = reader.read(settings.otelTracesSamplerArg, known);
+  const url = tracesEndpoint ?? (endpoint === null ? null : `${endpoint}/v1/traces`);
+  if (url === null) return null;
+  const name = serviceName ?? attributes["service.name"] ?? DEFAULT_SERVICE_NAME;
+  return {
+    url,
+    headers,
+    resource: { ...attributes, "service.name": name },
+    sampler: samplerOf(sampler, ratio),
+  };
+}
+
+/** The rules that one value alone cannot break. */
 function complainOfContradictions(reader: SettingReader, config: Config): void {
   const { database, cookie } = config;
   if (database.engine === "sqlite" && database.path === IN_MEMORY && config.environment !== "test") {

@@ -2,6 +2,7 @@ import type { LogLevel } from "../core/log.ts";
 import { databaseUrl, type DatabaseTarget } from "./database-url.ts";
 import * as kinds from "./kinds.ts";
 import { type Kind, optional, type Shown } from "./kinds.ts";
+import * as otel from "./otel.ts";
 
 export type Environment = "development" | "production" | "test";
 
@@ -405,6 +406,54 @@ export const settings = {
     kind: optional(kinds.headerSecret),
     default: notSet,
     about: "Serves /metrics on the main port, to this Bearer token",
+  }),
+  otlpEndpoint: setting("OTEL_EXPORTER_OTLP_ENDPOINT", {
+    kind: optional(otel.collectorUrl),
+    default: notSet,
+    about:
+      "Traces requests, to this OpenTelemetry collector: /v1/traces is added; without it nothing is traced",
+  }),
+  otlpTracesEndpoint: setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", {
+    kind: optional(otel.collectorUrl),
+    default: notSet,
+    about: "The same with its whole path, in place of that",
+  }),
+  otlpHeaders: setting("OTEL_EXPORTER_OTLP_HEADERS", {
+    kind: otel.headers,
+    default: (): otel.NamedValues => ({}),
+    about: "What the collector wants to see: name=value,name=value",
+  }),
+  otelServiceName: setting("OTEL_SERVICE_NAME", {
+    kind: optional(kinds.line("a name", "one line of text")),
+    default: notSet,
+    about: "What traces call this server; without it service.name of the attributes below, or latchkey",
+  }),
+  otelResourceAttributes: setting("OTEL_RESOURCE_ATTRIBUTES", {
+    kind: otel.attributes,
+    default: (): otel.NamedValues => ({}),
+    about: "What else traces tell of it: name=value,name=value",
+  }),
+  otelTracesSampler: setting("OTEL_TRACES_SAMPLER", {
+    kind: kinds.oneOf(
+      "a sampler",
+      "always_on, always_off or traceidratio, also with parentbased_ before it",
+      {
+        always_on: "always_on",
+        always_off: "always_off",
+        traceidratio: "traceidratio",
+        parentbased_always_on: "parentbased_always_on",
+        parentbased_always_off: "parentbased_always_off",
+        parentbased_traceidratio: "parentbased_traceidratio",
+      },
+    ),
+    default: (): otel.SamplerName => "parentbased_always_on",
+    about:
+      "Which requests are traced: always_on, always_off, traceidratio; parentbased_… where the caller has not decided",
+  }),
+  otelTracesSamplerArg: setting("OTEL_TRACES_SAMPLER_ARG", {
+    kind: otel.ratio,
+    default: () => 1,
+    about: "The share that traceidratio takes, 0 to 1",
   }),
   logLevel: setting("LOG_LEVEL", {
     kind: kinds.oneOf(

@@ -5,8 +5,11 @@ import { withWholeUrl } from "./host.ts";
 import { Responder } from "./responder.ts";
 import type { ResponderPolicy } from "./responder.ts";
 import { createRouter } from "./router.ts";
+import type { Answer } from "./router.ts";
 import type { Route } from "./route.ts";
 import type { Surface } from "./surface.ts";
+
+export type Follow = (request: Request, answer: () => Promise<Response>) => Promise<Response>;
 
 export interface HttpServer {
   /** The map of everything that is served, for the documentation and the tests to walk. */
@@ -40,6 +43,8 @@ export function createServer(parts: {
   services: Services;
   policy: ResponderPolicy;
   log: Log;
+  /** Runs around each answer, where requests are followed. */
+  follow?: Follow | undefined;
 }): HttpServer {
   const responder = new Responder(parts.services, parts.policy, parts.log);
   const addresses = new WeakMap<Request, string>();
@@ -47,9 +52,9 @@ export function createServer(parts: {
   const addressOf = (request: Request) =>
     listening?.requestIP(request)?.address ?? addresses.get(request) ?? null;
 
-  const app = createRouter(parts.surfaces, parts.fallback, (target, request, params) =>
-    responder.respond(target, request, params, addressOf(request)),
-  );
+  const respond: Answer = (target, request, params) =>
+    responder.respond(target, request, params, addressOf(request));
+  const app = createRouter(parts.surfaces, parts.fallback, followed(respond, parts.follow));
 
   return {
     surfaces: parts.surfaces,
@@ -92,4 +97,10 @@ export function createServer(parts: {
       await closed;
     },
   };
+}
+
+/** Decided once: a request that nobody follows takes no step more. */
+function followed(respond: Answer, follow: Follow | undefined): Answer {
+  if (follow === undefined) return respond;
+  return (target, request, params) => follow(request, () => respond(target, request, params));
 }

@@ -15,6 +15,8 @@ export interface RedisLinkOptions {
   readonly trial: Question<unknown>;
   readonly log: Log;
   readonly retryMs?: number | undefined;
+  /** Told of each question that was asked, and whether there was an answer. */
+  readonly onAsked?: ((durationMs: number, hasAnswer: boolean) => void) | undefined;
 }
 
 /** No request is held up by more than 100 ms: the rest is for a timer that fires late. */
@@ -62,9 +64,13 @@ export class RedisLink {
   async ask<T>(question: Question<T>): Promise<{ readonly value: T } | null> {
     const client = this.#client;
     if (client === null || !this.#isUp) return null;
+    const startedMs = performance.now();
     try {
-      return { value: await answer(client, question) };
+      const value = await answer(client, question);
+      this.#options.onAsked?.(performance.now() - startedMs, true);
+      return { value };
     } catch (error) {
+      this.#options.onAsked?.(performance.now() - startedMs, false);
       this.#lose(client, error);
       return null;
     }

@@ -7,7 +7,7 @@ import type {
   RateLimitStore,
   RateLimitVerdict,
 } from "../core/rate-limit.ts";
-import { type Question, RedisLink } from "./link.ts";
+import { type Question, RedisLink, type RedisLinkOptions } from "./link.ts";
 
 /**
  * One hit: begins the client's window where none is open, and answers its count and what is left of it in
@@ -45,6 +45,7 @@ export class RedisRateLimitStore implements RateLimitStore {
     log: Log;
     prefix?: string;
     retryMs?: number;
+    onAsked?: RedisLinkOptions["onAsked"];
   }) {
     this.#own = parts.own;
     this.#prefix = parts.prefix ?? PREFIX;
@@ -54,6 +55,7 @@ export class RedisRateLimitStore implements RateLimitStore {
       trial: this.#trial,
       log: parts.log,
       retryMs: parts.retryMs,
+      onAsked: parts.onAsked,
     });
   }
 

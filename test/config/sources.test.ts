@@ -79,6 +79,7 @@ describe("secrets from files", () => {
       "ADMIN_SETUP_TOKEN",
       "DATABASE_URL",
       "METRICS_TOKEN",
+      "OTEL_EXPORTER_OTLP_HEADERS",
       "PGPASSWORD",
       "REDIS_URL",
       "S3_SECRET_ACCESS_KEY",
@@ -90,6 +91,7 @@ describe("secrets from files", () => {
   const contents: Record<string, string> = {
     DATABASE_URL: "postgres://u:hidden-word@h/d",
     REDIS_URL: "redis://:hidden-word@h",
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization=hidden-word",
   };
 
   for (const name of secretNames) {

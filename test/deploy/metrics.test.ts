@@ -17,6 +17,7 @@ async function families(): Promise<ReadonlySet<string>> {
     inFlight: () => 0,
     sessionsOpen: async () => 0,
     rateLimitWindows: () => 0,
+    spans: () => ({ sent: 0, dropped: 0 }),
   });
   const headings = (await meters.render()).matchAll(/^# TYPE (\S+) (\S+)$/gm);
   return new Set(

@@ -103,7 +103,7 @@ export function starter(databaseUrl: string, running: Running = new Running()): 
       clock,
       write: (line) => lines.push(line),
     });
-    const program = assemble(loaded.config, { clock, log, secret: TEST_SECRET });
+    const program = await assemble(loaded.config, { clock, log, secret: TEST_SECRET });
     running.add(program);
     await program.start();
     return {

@@ -15,6 +15,7 @@ import operating from "../../../../docs/operating.md" with { type: "file" };
 import performance from "../../../../docs/performance.md" with { type: "file" };
 import quickStart from "../../../../docs/quick-start.md" with { type: "file" };
 import scaling from "../../../../docs/scaling.md" with { type: "file" };
+import tracing from "../../../../docs/tracing.md" with { type: "file" };
 import troubleshooting from "../../../../docs/troubleshooting.md" with { type: "file" };
 import upgrading from "../../../../docs/upgrading.md" with { type: "file" };
 import { StaticFile } from "../../../http/static-file.ts";
@@ -38,6 +39,7 @@ const sources: Readonly<Record<string, string>> = {
   performance,
   "quick-start": quickStart,
   scaling,
+  tracing,
   troubleshooting,
   upgrading,
 };
