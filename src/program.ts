@@ -63,7 +63,7 @@ export async function assemble(
   const hasher = openHasher(config, meters, tracing, { clock, log });
   const core = createCore({
     store: openStore(database, new AuditSealer(secret), meters.onWrite),
-    files: openFiles(config),
+    files: openFiles(config, tracing?.outgoing()),
     hasher,
     keyring: keys.keyring,
     clock,

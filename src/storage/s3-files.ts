@@ -1,79 +1,82 @@
 import type { FileStore } from "../core/avatars.ts";
 import { SECOND_MS } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
+import { s3Client } from "./s3-client.ts";
+import type { S3Options } from "./s3-client.ts";
 
-export interface S3Options {
-  readonly bucket: string;
-  /** What every key begins with: empty, or ending in a slash. */
-  readonly prefix: string;
-  /** Null: Amazon's own, by the region. */
-  readonly endpoint: string | null;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string | null;
-  readonly timeoutMs?: number;
-}
+/** Sends a request to another program; whoever follows requests names this one's trace in the headers. */
+export type Outgoing = (
+  method: string,
+  server: URL,
+  send: (headers: Readonly<Record<string, string>>) => Promise<Response>,
+) => Promise<Response>;
 
-/** Bun's client waits for an answer for as long as the server lets it. */
+type Method = "GET" | "PUT" | "DELETE";
+
 const TIMEOUT_MS = 10 * SECOND_MS;
+const SIGNED_FOR_SECONDS = 60;
+const unfollowed: Outgoing = (_method, _server, send) => send({});
 
-/** Files in a bucket of S3, or of whatever speaks as S3 does. */
-export function s3Files(options: S3Options): FileStore {
+/**
+ * Files in a bucket of S3, or of whatever speaks as S3 does. Bun's client signs what is asked; it would send no header
+ * of ours, and wait for an answer for as long as the server lets it.
+ */
+export function s3Files(
+  options: S3Options & { readonly timeoutMs?: number },
+  outgoing: Outgoing = unfollowed,
+): FileStore {
   const { prefix, timeoutMs = TIMEOUT_MS } = options;
-  const client = new Bun.S3Client(clientOptions(options));
-  const answered = <T>(work: Promise<T>) => inTime(work, timeoutMs);
+  const client = s3Client(options);
 
-  return {
-    async put(name, content, type) {
-      await answered(client.write(prefix + name, content, { type }));
-    },
-
-    async get(name) {
-      try {
-        // The whole of it: an avatar is small, and an answer that has begun can no longer become a 503.
-        return new Blob([await answered(client.file(prefix + name).arrayBuffer())]);
-      } catch (error) {
-        if (isMissing(error)) return null;
-        throw error;
-      }
-    },
-
-    async delete(name) {
-      await answered(client.delete(prefix + name));
-    },
-  };
-}
-
-function clientOptions(options: S3Options): Bun.S3Options {
-  const { bucket, endpoint, region, accessKeyId, secretAccessKey, sessionToken } = options;
-  return {
-    bucket,
-    region,
-    accessKeyId,
-    secretAccessKey,
-    ...(endpoint === null ? {} : { endpoint }),
-    ...(sessionToken === null ? {} : { sessionToken }),
-  };
-}
-
-async function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`S3 did not answer within ${limitMs} ms`)), limitMs);
-  try {
-    return await Promise.race([work, late.promise]);
-  } catch (error) {
-    throw Fault.of({ kind: "unavailable" }, error);
-  } finally {
-    clearTimeout(timer);
+  async function ask<T>(
+    method: Method,
+    name: string,
+    read: (answer: Response) => Promise<T>,
+    content?: { readonly body: Uint8Array<ArrayBuffer>; readonly type: string },
+  ): Promise<T> {
+    const url = client.presign(prefix + name, { method, expiresIn: SIGNED_FOR_SECONDS });
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const answer = await outgoing(method, new URL(new URL(url).origin), (headers) =>
+        content === undefined
+          ? fetch(url, { method, headers, signal })
+          : fetch(url, {
+              method,
+              headers: { ...headers, "content-type": content.type },
+              body: content.body,
+              signal,
+            }),
+      );
+      return await read(answer);
+    } catch (error) {
+      throw Fault.of({ kind: "unavailable" }, error);
+    }
   }
+
+  return {
+    put: (name, content, type) =>
+      ask("PUT", name, (answer) => requireDone(answer), { body: new Uint8Array(content), type }),
+    get: (name) => ask("GET", name, contentOf),
+    delete: (name) => ask("DELETE", name, (answer) => requireDone(answer, NOT_THERE)),
+  };
 }
 
-function isMissing(error: unknown): boolean {
-  return (
-    error instanceof Fault &&
-    error.cause instanceof Error &&
-    "code" in error.cause &&
-    error.cause.code === "NoSuchKey"
-  );
+const NOT_THERE = "NoSuchKey";
+
+async function requireDone(answer: Response, forgiven?: string): Promise<void> {
+  if (answer.ok) return;
+  const code = await codeOf(answer);
+  if (code !== forgiven) throw new Error(`S3 answered ${answer.status} ${code}`);
+}
+
+/** The whole of it: an avatar is small, and an answer that has begun can no longer become a 503. */
+async function contentOf(answer: Response): Promise<Blob | null> {
+  if (answer.ok) return new Blob([await answer.arrayBuffer()]);
+  await requireDone(answer, NOT_THERE);
+  return null;
+}
+
+/** S3's own word for what went wrong. */
+async function codeOf(answer: Response): Promise<string> {
+  return /<Code>(\w+)<\/Code>/.exec(await answer.text())?.[1] ?? "without a reason";
 }

@@ -76,18 +76,19 @@ export class Tracer {
   }
 
   /** Runs one step of what is done for the request; beside the requests it is not told. */
-  step<T>(step: Step, work: () => Promise<T>): Promise<T> {
+  step<T>(step: Step, work: () => Promise<T>, resultOf?: (value: T) => Result): Promise<T> {
     const outer = this.#here.getStore();
-    return outer === undefined || !outer.trace.isSampled ? work() : this.#step(outer, step, work);
+    if (outer === undefined || !outer.trace.isSampled) return work();
+    return this.#step(outer, step, work, resultOf);
   }
 
   /** Tells of a step that has just ended. */
-  stepped(step: Step, durationMs: number, failure: Failure | null = null): void {
+  stepped(step: Step, durationMs: number, result = DONE): void {
     const outer = this.#here.getStore();
     if (outer === undefined || !outer.trace.isSampled) return;
     // Durations in whole milliseconds would begin before what they are a part of.
     const startedMs = Math.max(outer.startedMs, performance.now() - durationMs);
-    this.#end({ trace: outer.trace, spanId: newSpanId(), startedMs }, outer.spanId, step, failure);
+    this.#end({ trace: outer.trace, spanId: newSpanId(), startedMs }, outer.spanId, step, result);
   }
 
   /** Bound to the place where this is called: for work that somebody else will do. */
@@ -102,16 +103,23 @@ export class Tracer {
     if (place !== undefined) place.trace.line = line;
   }
 
-  async #step<T>(outer: Place, step: Step, work: () => Promise<T>): Promise<T> {
+  async #step<T>(
+    outer: Place,
+    step: Step,
+    work: () => Promise<T>,
+    resultOf: ((value: T) => Result) | undefined,
+  ): Promise<T> {
     const place = { trace: outer.trace, spanId: newSpanId(), startedMs: performance.now() };
-    let failure: Failure | null = null;
+    let result = DONE;
     try {
-      return await this.#here.run(place, work);
+      const value = await this.#here.run(place, work);
+      if (resultOf !== undefined) result = resultOf(value);
+      return value;
     } catch (error) {
-      failure = failureOf(error);
+      result = failureOf(error);
       throw error;
     } finally {
-      this.#end(place, outer.spanId, step, failure);
+      this.#end(place, outer.spanId, step, result);
     }
   }
 
@@ -140,32 +148,38 @@ export class Tracer {
     });
   }
 
-  #end(place: Place, parentSpanId: string, { name, kind, attributes }: Step, failure: Failure | null): void {
+  #end(place: Place, parentSpanId: string, { name, kind, attributes }: Step, result: Result): void {
     this.#onSpan({
       ...spanOf(place),
       parentSpanId,
       isParentRemote: false,
       name,
       kind,
-      attributes:
-        failure === null ? attributes : [...attributes, ...keyValues({ "error.type": failure.type })],
-      hasFailed: failure?.isTrouble ?? false,
+      attributes: [...attributes, ...result.attributes],
+      hasFailed: result.hasFailed,
     });
   }
 }
 
-export interface Failure {
-  /** A word of the program's own, never the text of an error. */
-  readonly type: string;
-  /** Something was out of order; else it was refused as it should be. */
-  readonly isTrouble: boolean;
+/** What is known of a step only when it is over. */
+export interface Result {
+  readonly attributes: KeyValues;
+  /** Something was out of order; what is refused as it should be is none. */
+  readonly hasFailed: boolean;
+}
+
+const DONE: Result = { attributes: [], hasFailed: false };
+
+/** `type` is a word of the program's own, never the text of an error. */
+export function failed(type: string, hasFailed = true): Result {
+  return { attributes: keyValues({ "error.type": type }), hasFailed };
 }
 
 const TROUBLE = new Set(["internal", "unavailable", "overloaded"]);
 
-function failureOf(error: unknown): Failure {
-  if (error instanceof Fault) return { type: error.what.kind, isTrouble: TROUBLE.has(error.what.kind) };
-  return { type: error instanceof Error ? error.name : "other", isTrouble: true };
+function failureOf(error: unknown): Result {
+  if (error instanceof Fault) return failed(error.what.kind, TROUBLE.has(error.what.kind));
+  return failed(error instanceof Error ? error.name : "other");
 }
 
 function parentText({ trace, spanId }: Place): string {

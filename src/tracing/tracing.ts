@@ -4,14 +4,16 @@ import { SECOND_MS } from "../core/clock.ts";
 import type { Log, LogFields } from "../core/log.ts";
 import type { Hasher } from "../core/passwords.ts";
 import type { Database } from "../storage/database.ts";
+import type { Outgoing } from "../storage/s3-files.ts";
 import { VERSION } from "../version.ts";
 import { SpanExporter } from "./exporter.ts";
 import { keyValues, spanKinds } from "./otlp.ts";
 import type { Attributes } from "./otlp.ts";
+import { tracedOutgoing } from "./outgoing.ts";
 import type { Sampler } from "./sampler.ts";
 import { tracedDatabase } from "./traced-database.ts";
 import { hashingStep, tracedHasher } from "./traced-hasher.ts";
-import { Tracer } from "./tracer.ts";
+import { failed, Tracer } from "./tracer.ts";
 import type { Step } from "./tracer.ts";
 
 export interface TracingOptions {
@@ -79,10 +81,14 @@ export class Tracing {
     return tracedHasher(hasher, this.#tracer);
   }
 
+  outgoing(): Outgoing {
+    return tracedOutgoing(this.#tracer);
+  }
+
   readonly onHash = (durationMs: number): void => this.#tracer.stepped(hashingStep, durationMs);
 
   readonly onRedis = (durationMs: number, hasAnswer: boolean): void =>
-    this.#tracer.stepped(redisStep, durationMs, hasAnswer ? null : { type: "unavailable", isTrouble: true });
+    this.#tracer.stepped(redisStep, durationMs, hasAnswer ? undefined : failed("unavailable"));
 
   spans(): { readonly sent: number; readonly dropped: number } {
     return { sent: this.#exporter.sent, dropped: this.#exporter.dropped };

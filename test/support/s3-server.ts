@@ -8,6 +8,8 @@ import { createHash, createHmac } from "node:crypto";
 export interface S3Server {
   readonly url: string;
   readonly objects: Map<string, { readonly content: Uint8Array<ArrayBuffer>; readonly type: string | null }>;
+  /** Of the latest request that it was asked. */
+  readonly headers: Headers;
   /** While true it takes requests and answers none. */
   hangs: boolean;
   stop(): Promise<void>;
@@ -20,10 +22,12 @@ export const S3_KEY = {
 
 export function startS3(bucket: string): S3Server {
   const objects: S3Server["objects"] = new Map();
+  let headers = new Headers();
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
+      headers = request.headers;
       if (s3.hangs) await new Promise(() => {});
       const content = new Uint8Array(await request.arrayBuffer());
       if (!isSigned(request, content)) return failure(403, "SignatureDoesNotMatch");
@@ -49,6 +53,9 @@ export function startS3(bucket: string): S3Server {
   const s3: S3Server = {
     url: server.url.origin,
     objects,
+    get headers() {
+      return headers;
+    },
     hangs: false,
     stop: () => server.stop(true),
   };
@@ -60,37 +67,76 @@ function failure(status: number, code: string): Response {
   return new Response(body, { status, headers: { "content-type": "application/xml" } });
 }
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html */
-function isSigned(request: Request, content: Uint8Array): boolean {
+interface Signed {
+  readonly credential: string;
+  readonly date: string;
+  readonly signedHeaders: string;
+  readonly signature: string;
+  readonly contentHash: string;
+}
+
+/** In the header, or, where the address is given to somebody who has no key, in the query of that. */
+function signatureOf(request: Request): Signed | null {
+  const { searchParams } = new URL(request.url);
+  if (searchParams.has("X-Amz-Signature")) {
+    const given = (name: string) => searchParams.get(`X-Amz-${name}`) ?? "";
+    return {
+      credential: given("Credential"),
+      date: given("Date"),
+      signedHeaders: given("SignedHeaders"),
+      signature: given("Signature"),
+      contentHash: "UNSIGNED-PAYLOAD",
+    };
+  }
   const given =
-    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
+    /^AWS4-HMAC-SHA256 Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
       request.headers.get("authorization") ?? "",
     );
-  const [, keyId, day = "", region = "", signedHeaders = "", signature] = given ?? [];
+  const [, credential = "", signedHeaders = "", signature = ""] = given ?? [];
+  if (given === null) return null;
+  return {
+    credential,
+    date: request.headers.get("x-amz-date") ?? "",
+    signedHeaders,
+    signature,
+    contentHash: request.headers.get("x-amz-content-sha256") ?? "",
+  };
+}
+
+/**
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+ */
+function isSigned(request: Request, content: Uint8Array): boolean {
+  const signed = signatureOf(request);
+  if (signed === null) return false;
+  const { signedHeaders, contentHash, date } = signed;
+  const [keyId, day = "", region = ""] = signed.credential.split("/");
   if (keyId !== S3_KEY.accessKeyId) return false;
-  const contentHash = request.headers.get("x-amz-content-sha256") ?? "";
   if (contentHash !== "UNSIGNED-PAYLOAD" && contentHash !== sha256(content)) return false;
   const url = new URL(request.url);
+  const query = url.search
+    .slice(1)
+    .split("&")
+    .filter((pair) => !pair.startsWith("X-Amz-Signature="));
   const headers = signedHeaders
     .split(";")
     .map((name) => `${name}:${(request.headers.get(name) ?? "").trim()}\n`);
   const canonical = [
     request.method,
     url.pathname,
-    url.searchParams.size === 0 ? "" : url.search.slice(1),
+    query.toSorted().join("&"),
     headers.join(""),
     signedHeaders,
     contentHash,
   ].join("\n");
   const scope = `${day}/${region}/s3/aws4_request`;
-  const toSign = ["AWS4-HMAC-SHA256", request.headers.get("x-amz-date") ?? "", scope, sha256(canonical)].join(
-    "\n",
-  );
+  const toSign = ["AWS4-HMAC-SHA256", date, scope, sha256(canonical)].join("\n");
   const key = [day, region, "s3", "aws4_request"].reduce<string | Buffer>(
     (previous, part) => createHmac("sha256", previous).update(part).digest(),
     `AWS4${S3_KEY.secretAccessKey}`,
   );
-  return createHmac("sha256", key).update(toSign).digest("hex") === signature;
+  return createHmac("sha256", key).update(toSign).digest("hex") === signed.signature;
 }
 
 function sha256(content: Uint8Array | string): string {

@@ -3,6 +3,7 @@ import { type Collector, type CollectedSpan, startCollector } from "../support/c
 import { eventually } from "../support/eventually.ts";
 import { forEachEngine, type TestProgram } from "../support/program.ts";
 import { hasRedisServer, redisServer } from "../support/redis-server.ts";
+import { S3_KEY, startS3 } from "../support/s3-server.ts";
 import { PASSWORD, someone } from "../support/someone.ts";
 import type { Someone } from "../support/someone.ts";
 
@@ -248,6 +249,34 @@ forEachEngine("requests that are traced", (start, engine) => {
     const answer = await untraced.client().get("/health", { headers: traceparent(trace) });
     expect(answer.headers.has("traceresponse")).toBe(false);
     expect(untraced.log.join("\n")).not.toContain(trace);
+  });
+
+  test("are told to the server of the bucket, whose address is told to nobody", async () => {
+    const s3 = startS3("pictures");
+    const { accessKeyId, secretAccessKey } = S3_KEY;
+    const inBucket = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      UPLOAD_URL: "s3://pictures",
+      S3_ENDPOINT: s3.url,
+      S3_ACCESS_KEY_ID: accessKeyId,
+      S3_SECRET_ACCESS_KEY: secretAccessKey,
+    });
+    const trace = newTrace();
+    const path = `/uploads/${"a".repeat(32)}.png`;
+    await inBucket.client().get(path, { headers: { ...traceparent(trace), tracestate: "vendor=1" } });
+    const spans = await spansOf(trace);
+    const asking = only(spans, "GET");
+    expect(asking).toMatchObject({ kind: 3, isError: true, flags: 0x101 });
+    expect(Object.fromEntries(asking.attributes)).toEqual({
+      "http.request.method": "GET",
+      "server.address": "127.0.0.1",
+      "server.port": Number(new URL(s3.url).port),
+      "http.response.status_code": 404,
+      "error.type": "404",
+    });
+    expect(s3.headers.get("traceparent")).toBe(`00-${trace}-${asking.spanId}-01`);
+    expect(s3.headers.get("tracestate")).toBe("vendor=1");
+    await Promise.all([inBucket.close(), s3.stop()]);
   });
 
   test.if(hasRedisServer())("tell what was asked of Redis, and that it gave no answer", async () => {
