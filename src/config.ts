@@ -15,7 +15,8 @@ export {
   type RateLimitsConfig,
 } from "./config/load.ts";
 export { type DatabaseTarget, databaseUrl, IN_MEMORY } from "./config/database-url.ts";
-export type { RateLimit, Shown } from "./config/kinds.ts";
+export { BUCKET_NEEDS_KEY } from "./config/buckets.ts";
+export { type RateLimit, s3File, type S3Location, type Shown } from "./config/kinds.ts";
 export { type Environment, type SettingFacts, settingTable } from "./config/settings.ts";
 export type { SettingReport } from "./config/sources.ts";
 export { warnings } from "./config/warnings.ts";

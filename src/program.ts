@@ -1,4 +1,5 @@
 import { createApp, createMetricsApp } from "./app.ts";
+import { bucketPlace, folderPlace } from "./backup-places.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
 import { AuditSealer } from "./core/audit-chain.ts";
@@ -23,6 +24,7 @@ import { ScheduledBackups } from "./scheduled-backups.ts";
 import type { Database } from "./storage/database.ts";
 import { openFiles } from "./storage/files.ts";
 import { openDatabase } from "./storage/open.ts";
+import { BackupBucket } from "./storage/s3-backups.ts";
 import { openStore } from "./storage/store.ts";
 import type { Tracing } from "./tracing/tracing.ts";
 
@@ -182,7 +184,9 @@ function openKeys(config: Config, secret: string, log: Log): LiveKeys {
 
 function scheduledBackups({ database, backups }: Config, clock: Clock, log: Log): ScheduledBackups | null {
   if (backups === null || database.engine !== "sqlite") return null;
-  return new ScheduledBackups({ database: database.path, plan: backups, clock, log });
+  const { schedule, folder, bucket, keep } = backups;
+  const place = bucket === null ? folderPlace(folder) : bucketPlace(new BackupBucket(bucket), database.path);
+  return new ScheduledBackups({ database: database.path, plan: { schedule, place, keep }, clock, log });
 }
 
 function corePolicy(config: Config): CorePolicy {

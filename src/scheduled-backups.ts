@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { BackupPlace } from "./backup-places.ts";
 import { DAY_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
@@ -7,13 +8,13 @@ import type { Log } from "./core/log.ts";
 export interface BackupPlan {
   /** When, in the words of cron. */
   readonly schedule: string;
-  readonly folder: string;
+  readonly place: BackupPlace;
   /** So many of the latest stay. */
   readonly keep: number;
 }
 
 /**
- * Backs an SQLite database up by the clock, into a folder, as `app-20260104T030000Z.db`. A process of its own does the
+ * Backs an SQLite database up by the clock, as `app-20260104T030000Z.db`. A process of its own does the
  * copying, by the command that an operator would give: it keeps this one's requests from nothing.
  */
 export class ScheduledBackups {
@@ -35,9 +36,10 @@ export class ScheduledBackups {
     this.#job ??= Bun.cron(this.#plan.schedule, () => this.run()).unref();
   }
 
-  /** Starts nothing more, and fulfils once a backup under way is whole. */
+  /** Starts nothing more, and fulfils once a backup under way is whole or given up. */
   async stop(): Promise<void> {
     this.#job?.stop();
+    this.#plan.place.stop();
     await this.#running;
   }
 
@@ -50,44 +52,49 @@ export class ScheduledBackups {
   }
 
   async #backUp(): Promise<void> {
-    const { folder } = this.#plan;
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const nowMs = this.#clock.nowMs();
-    const file = join(folder, `${this.#stem}-${stamp(nowMs)}.db`);
     const startedMs = performance.now();
-    const child = Bun.spawn([...ourselves(), "backup", file, "--from", this.#database], {
+    const name = `${this.#begin}${stamp(nowMs)}.db`;
+    const file = await this.#plan.place.keep(name, (path) => this.#copy(path));
+    const removed = await this.#removeOld();
+    this.#removeLeftovers(`${this.#begin}${stamp(nowMs - DAY_MS)}`);
+    this.#log.info("backup.done", { file, removed, ms: Math.round(performance.now() - startedMs) });
+  }
+
+  async #copy(path: string): Promise<void> {
+    const child = Bun.spawn([...ourselves(), "backup", path, "--from", this.#database], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
     });
     const said = await child.stderr.text();
     if ((await child.exited) !== 0) throw new Error(said.trim());
-    const removed = this.#removeOld();
-    this.#removeLeftovers(stamp(nowMs - DAY_MS));
-    this.#log.info("backup.done", { file, removed, ms: Math.round(performance.now() - startedMs) });
   }
 
-  #removeOld(): number {
-    const old = this.#ours(/^\.db$/).slice(0, -this.#plan.keep);
-    for (const file of old) rmSync(join(this.#plan.folder, file));
+  async #removeOld(): Promise<number> {
+    const { place, keep } = this.#plan;
+    const all = await place.names(this.#begin);
+    const old = all.filter((name) => this.#isOurs(name, /^\.db$/)).slice(0, -keep);
+    for (const name of old) await place.remove(name);
     return old.length;
   }
 
   /** What is left of backups that were cut off, as by a loss of power. */
   #removeLeftovers(before: string): void {
-    for (const file of this.#ours(/^\.db\.[0-9a-f]{12}\.part$/)) {
-      if (file < `${this.#stem}-${before}`) rmSync(join(this.#plan.folder, file));
+    const { draftFolder } = this.#plan.place;
+    for (const name of readdirSync(draftFolder)) {
+      if (name < before && this.#isOurs(name, DRAFT)) rmSync(join(draftFolder, name));
     }
   }
 
-  /** Only what this made, the oldest first: any other file in the folder is somebody else's. */
-  #ours(ending: RegExp): readonly string[] {
-    const begin = `${this.#stem}-`;
-    const isOurs = (file: string) =>
-      file.startsWith(begin) &&
-      STAMP.test(file.slice(begin.length)) &&
-      ending.test(file.slice(begin.length + STAMP_CHARACTERS));
-    return readdirSync(this.#plan.folder).filter(isOurs).toSorted();
+  /** Only what this made: anything else in that place is somebody else's. */
+  #isOurs(name: string, ending: RegExp): boolean {
+    const rest = name.slice(this.#begin.length);
+    return name.startsWith(this.#begin) && STAMP.test(rest) && ending.test(rest.slice(STAMP_CHARACTERS));
+  }
+
+  get #begin(): string {
+    return `${this.#stem}-`;
   }
 
   get #stem(): string {
@@ -95,6 +102,8 @@ export class ScheduledBackups {
   }
 }
 
+/** A copy that waits to go into a bucket, or one that is not whole. */
+const DRAFT = /^\.db(?:\.upload|(?:\.upload)?\.[0-9a-f]{12}\.part)$/;
 const STAMP = /^\d{8}T\d{6}Z/;
 const STAMP_CHARACTERS = "20260104T030000Z".length;
 

@@ -1,11 +1,16 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bucketPlace, folderPlace } from "../src/backup-places.ts";
+import type { BackupPlace } from "../src/backup-places.ts";
 import { createLog } from "../src/log.ts";
 import { ScheduledBackups } from "../src/scheduled-backups.ts";
+import { BackupBucket } from "../src/storage/s3-backups.ts";
 import { inspectSqlite } from "../src/storage/sqlite-backup.ts";
+import { eventually } from "./support/eventually.ts";
 import { latchkey, scratchFolder } from "./support/process.ts";
 import { MovableClock } from "./support/program.ts";
+import { S3_KEY, startS3 } from "./support/s3-server.ts";
 
 const here = scratchFolder();
 const database = join(here, "app.db");
@@ -13,6 +18,10 @@ const HOUR_MS = 3_600_000;
 
 function scheduled(name: string, { from = database, keep = 2 } = {}) {
   const folder = join(here, name);
+  return { ...scheduledTo(folderPlace(folder), from, keep), folder };
+}
+
+function scheduledTo(place: BackupPlace, from: string, keep: number) {
   const clock = new MovableClock();
   const lines: string[] = [];
   const log = createLog({
@@ -22,18 +31,17 @@ function scheduled(name: string, { from = database, keep = 2 } = {}) {
     clock,
     write: (line) => lines.push(line),
   });
-  const plan = { schedule: "0 3 * * *", folder, keep };
-  return { backups: new ScheduledBackups({ database: from, plan, clock, log }), folder, clock, lines };
+  const plan = { schedule: "0 3 * * *", place, keep };
+  return { backups: new ScheduledBackups({ database: from, plan, clock, log }), clock, lines };
 }
 
-describe("backups by the clock", () => {
-  beforeAll(async () => {
-    const settings = { DATABASE_URL: "sqlite:///app.db" };
-    expect((await latchkey(["seed", "--users", "1", "--todos", "5"], { cwd: here, settings })).exitCode).toBe(
-      0,
-    );
-  });
+beforeAll(async () => {
+  const settings = { DATABASE_URL: "sqlite:///app.db" };
+  const seeded = await latchkey(["seed", "--users", "1", "--todos", "5"], { cwd: here, settings });
+  expect(seeded.exitCode).toBe(0);
+});
 
+describe("backups by the clock", () => {
   test("stand in a folder for their owner alone, the latest few of them", async () => {
     const { backups, folder, clock, lines } = scheduled("kept");
     for (let hour = 0; hour < 3; hour += 1) {
@@ -94,5 +102,99 @@ describe("backups by the clock", () => {
     await backups.stop();
     expect(lines).toHaveLength(1);
     expect(readdirSync(folder)).toEqual(["app-20260104T100000Z.db"]);
+  });
+});
+
+describe("backups by the clock into a bucket", () => {
+  const s3 = startS3("copies");
+  const place = {
+    bucket: "copies",
+    prefix: "nightly/",
+    endpoint: s3.url,
+    region: "eu-north-1",
+    sessionToken: null,
+  };
+  const toBucket = ({ from = database, keep = 2 } = {}) =>
+    scheduledTo(bucketPlace(new BackupBucket({ ...place, ...S3_KEY }), from), from, keep);
+  const keys = () => [...s3.objects.keys()].toSorted();
+  const drafts = () => readdirSync(here).filter((file) => /upload|part/.test(file));
+
+  beforeEach(() => {
+    s3.objects.clear();
+    Object.assign(s3, { hangs: false, refuses: null });
+  });
+  afterAll(() => s3.stop());
+
+  test("are the latest few, sound, and leave nothing beside the database", async () => {
+    const { backups, clock, lines } = toBucket();
+    for (let hour = 0; hour < 3; hour += 1) {
+      await backups.run();
+      clock.forwardMs(HOUR_MS);
+    }
+    expect(keys()).toEqual(["nightly/app-20260104T110000Z.db", "nightly/app-20260104T120000Z.db"]);
+    for (const [key, { content }] of s3.objects) {
+      const file = join(here, key.replace("/", "-"));
+      writeFileSync(file, content);
+      expect(inspectSqlite(file).rows["todos"]).toBe(5);
+    }
+    expect(drafts()).toEqual([]);
+    expect(Object(JSON.parse(lines.at(-1) ?? ""))).toMatchObject({
+      event: "backup.done",
+      file: "s3://copies/nightly/app-20260104T120000Z.db",
+      removed: 1,
+    });
+  });
+
+  test("never take anybody else's object away", async () => {
+    const others = [
+      "nightly/app-20200101T000000Z.db.old",
+      "nightly/app-20200101T000000Z.db/deeper.db",
+      "nightly/other-20200101T000000Z.db",
+      "nightly/app-by-hand.db",
+      "app-20200101T000000Z.db",
+    ];
+    for (const key of [...others, "nightly/app-20200101T000000Z.db"])
+      s3.objects.set(key, { content: new Uint8Array(1), type: null });
+    await toBucket({ keep: 1 }).backups.run();
+    expect(keys()).toEqual([...others, "nightly/app-20260104T100000Z.db"].toSorted());
+  });
+
+  test("clear away what was cut off beside the database, and nothing else", async () => {
+    const ours = ["app-20260101T090000Z.db.upload", "app-20260101T090000Z.db.upload.0123456789ab.part"];
+    const others = [
+      "app-20260104T093000Z.db.upload",
+      "app-20260101T090000Z.db",
+      "app-20260101T090000Z.db.uploaded",
+    ];
+    for (const file of [...ours, ...others]) writeFileSync(join(here, file), "");
+    await toBucket().backups.run();
+    expect(readdirSync(here)).toEqual(expect.arrayContaining(others));
+    expect(readdirSync(here).filter((file) => ours.includes(file))).toEqual([]);
+    for (const file of others) rmSync(join(here, file));
+  });
+
+  test("that the bucket refuses are told, remove nothing, and are tried again", async () => {
+    s3.objects.set("nightly/app-20200101T000000Z.db", { content: new Uint8Array(1), type: null });
+    s3.refuses = /^PUT/;
+    const { backups, lines } = toBucket({ keep: 1 });
+    await backups.run();
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('"event":"backup.failed"');
+    expect(lines[0]).toContain("s3://copies/nightly/app-20260104T100000Z.db cannot be written: AccessDenied");
+    expect(lines[0]).not.toContain(S3_KEY.secretAccessKey);
+    expect([keys(), drafts()]).toEqual([["nightly/app-20200101T000000Z.db"], []]);
+    s3.refuses = null;
+    await backups.run();
+    expect(keys()).toEqual(["nightly/app-20260104T100000Z.db"]);
+  });
+
+  test("hold no stop up where the bucket does not answer", async () => {
+    s3.hangs = /^PUT/;
+    const { backups, lines } = toBucket();
+    void backups.run();
+    await eventually(() => expect(s3.asked.at(-1)).toStartWith("PUT"));
+    await backups.stop();
+    expect(lines[0]).toContain("the program stops");
+    expect(drafts()).toEqual([]);
   });
 });

@@ -1,29 +1,37 @@
-import type { DatabaseTarget } from "../config.ts";
+import { basename } from "node:path";
+import type { Config, DatabaseTarget } from "../config.ts";
 import { backUpSqlite, restoreSqlite } from "../storage/sqlite-backup.ts";
 import type { Inspection } from "../storage/sqlite-backup.ts";
 import { parseArguments } from "./arguments.ts";
+import { bucketFile, isInBucket, localFile } from "./backup-files.ts";
+import type { BackupFile } from "./backup-files.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
-import { databaseOfSettings, refuseUsage } from "./with-settings.ts";
+import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 export const backupCommand: Command = {
   name: "backup",
-  summary: "Copy the database into a file, beside a running server",
+  summary: "Copy the database into a file or a bucket, beside a running server",
   usage: "latchkey backup FILE [--force] [--from DATABASE] [--env-file FILE]",
   options: [
     ["FILE", "where to: it appears once it is whole and checked, and only its owner may read it"],
+    ["s3://…", "a file in a bucket instead, with the key of the settings (S3_ACCESS_KEY_ID and so on)"],
     ["--force", "overwrite FILE"],
     ["--from DATABASE", "the SQLite file to copy, instead of the one in the settings"],
     ENV_FILE_OPTION,
   ],
-  examples: ["latchkey backup /backups/app-$(date +%F).db"],
+  examples: ["latchkey backup /backups/app-$(date +%F).db", "latchkey backup s3://bucket/backups/app.db"],
   run(args, terminal) {
-    return withFile(this, args, terminal, ({ database, file, force }) => {
+    return withFile(this, args, terminal, async ({ database, s3, file, force }) => {
       const startedMs = performance.now();
-      const source = sqliteFile(database, `pg_dump --format=custom --file=${quoted(file)}`);
-      const inspection = backUpSqlite(source, file, { overwrites: force });
+      const source = sqliteFile(database, `pg_dump --format=custom --file=${quoted(nameHere(file))}`);
+      const options = { overwrites: force };
+      const inspection = await fileAt(file, s3, source).write(
+        (path) => backUpSqlite(source, path, options),
+        options,
+      );
       const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
       terminal.out(`${file}: ${described(inspection)}, checked, in ${seconds} s`);
       terminal.out("It holds neither SECRET_KEY, nor the keys in KEYS_DIR, nor uploads: keep those too.");
@@ -36,22 +44,21 @@ export const restoreCommand: Command = {
   summary: "Put a backup in the database's place, while no server runs",
   usage: "latchkey restore FILE [--force] [--env-file FILE]",
   options: [
-    ["FILE", "what `latchkey backup` made; it is checked first"],
+    ["FILE", "what `latchkey backup` made, also s3://…; it is checked first"],
     ["--force", "also where there is a database, which is kept under another name"],
     ENV_FILE_OPTION,
   ],
   examples: ["latchkey restore /backups/app-2026-01-04.db --force"],
   run(args, terminal) {
-    return withFile(this, args, terminal, ({ database, file, force }) => {
+    return withFile(this, args, terminal, async ({ database, s3, file, force }) => {
       const target = sqliteFile(
         database,
-        `pg_restore --clean --if-exists --no-owner --single-transaction ${quoted(file)}`,
+        `pg_restore --clean --if-exists --no-owner --single-transaction ${quoted(nameHere(file))}`,
       );
       const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
-      const restored = restoreSqlite(file, target, {
-        overwrites: force,
-        asideEnding: `.before-${stamp}`,
-      });
+      const restored = await fileAt(file, s3, target).read((path) =>
+        restoreSqlite(path, target, { overwrites: force, asideEnding: `.before-${stamp}` }),
+      );
       terminal.out(`${target}: ${described(restored)}, checked`);
       if (restored.asideFile !== null) terminal.out(`The database before it is now ${restored.asideFile}`);
       if (restored.wasUnreadable) {
@@ -65,6 +72,7 @@ export const restoreCommand: Command = {
 
 interface Task {
   readonly database: DatabaseTarget;
+  readonly s3: Config["s3"];
   readonly file: string;
   readonly force: boolean;
 }
@@ -73,7 +81,7 @@ async function withFile(
   command: Command,
   args: readonly string[],
   terminal: Terminal,
-  work: (task: Task) => void,
+  work: (task: Task) => Promise<void>,
 ): Promise<number> {
   const given = parseArguments({
     args,
@@ -88,15 +96,22 @@ async function withFile(
   if (from !== undefined && command !== backupCommand) {
     return refuseUsage(command, `${command.name} does not take --from`, terminal);
   }
-  const found =
-    from === undefined ? databaseOfSettings(envFile, terminal) : ({ engine: "sqlite", path: from } as const);
-  if (found === null) return exitCodes.config;
+  const told = from === undefined ? null : ({ engine: "sqlite", path: from } as const);
+  // Who names both files needs no settings, sound or not; a bucket has its key there.
+  const settings =
+    told === null || isInBucket(file) ? settingsOf(envFile, terminal) : { database: told, s3: null };
+  if (settings === null) return exitCodes.config;
   try {
-    work({ database: found, file, force });
+    await work({ database: told ?? settings.database, s3: settings.s3, file, force });
     return exitCodes.ok;
   } catch (error) {
     return explainFailure(error, terminal);
   }
+}
+
+/** `beside` is where a copy of the database has room. */
+function fileAt(file: string, s3: Config["s3"], beside: string): BackupFile {
+  return isInBucket(file) ? bucketFile(file, s3, beside) : localFile(file);
 }
 
 /** The database's file; for PostgreSQL it says which of its own tools to use, and how. */
@@ -114,6 +129,11 @@ function sqliteFile(database: DatabaseTarget, postgresCommand: string): string {
     `PostgreSQL has tools of its own for this, consistent beside a running server:\n  ${postgresCommand} ${words.join(" ")}`,
     exitCodes.failure,
   );
+}
+
+/** PostgreSQL's tools know no buckets: what they make is copied there by other means. */
+function nameHere(file: string): string {
+  return isInBucket(file) ? basename(file) : file;
 }
 
 /** As a shell reads it. */

@@ -15,6 +15,7 @@ import { DatabaseRefused } from "../storage/database.ts";
 import type { Database } from "../storage/database.ts";
 import { MigrationRefused, migrationStatus, parseMigrations } from "../storage/migrations.ts";
 import { openDatabase } from "../storage/open.ts";
+import { BackupBucket } from "../storage/s3-backups.ts";
 import { BackupRefused, inspectSqlite } from "../storage/sqlite-backup.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -56,6 +57,7 @@ async function examine(config: Config): Promise<readonly Finding[]> {
     ...keyFindings(config),
     ...(await databaseFindings(config)),
     ...uploadFindings(config),
+    ...(await backupFindings(config)),
     ...diskFindings(config),
     ...(await redisFindings(config)),
   ];
@@ -236,21 +238,40 @@ async function clockFinding(database: Database): Promise<Finding> {
 
 function uploadFindings({ uploadDir, uploadS3 }: Config): readonly Finding[] {
   if (uploadS3 !== null) return [ok("uploads", "in a bucket, which was not looked at")];
-  const folder = existing(uploadDir);
-  return isWritable(folder)
-    ? [ok("uploads", `${uploadDir} can be written`)]
-    : [failed("uploads", `nothing can be written in ${folder}`, "see UPLOAD_DIR, and whose folder it is")];
+  return [folderFinding("uploads", uploadDir, "UPLOAD_DIR")];
 }
 
+function folderFinding(about: string, path: string, setting: string): Finding {
+  const folder = existing(path);
+  return isWritable(folder) && statSync(folder).isDirectory()
+    ? ok(about, `${path} can be written`)
+    : failed(about, `nothing can be written in ${folder}`, `see ${setting}, and whose folder it is`);
+}
+
+async function backupFindings({ backups }: Config): Promise<readonly Finding[]> {
+  if (backups === null) return [];
+  if (backups.bucket === null) return [folderFinding("backups", backups.folder, "BACKUP_DIR")];
+  const bucket = new BackupBucket(backups.bucket, { stallMs: BUCKET_WAIT_MS });
+  try {
+    const { length } = await bucket.names("");
+    return [ok("backups", `${bucket.addressOf("")} answers, with ${length} of them`)];
+  } catch (error) {
+    if (!(error instanceof BackupRefused)) throw error;
+    return [failed("backups", error.message, "see BACKUP_URL, S3_ENDPOINT and the key")];
+  }
+}
+
+const BUCKET_WAIT_MS = 5 * SECOND_MS;
 const DISK_FAILED_BYTES = 100_000_000;
 const DISK_WARNING_BYTES = 1_000_000_000;
 
-function diskFindings({ database, uploadDir, uploadS3 }: Config): readonly Finding[] {
+function diskFindings({ database, uploadDir, uploadS3, backups }: Config): readonly Finding[] {
   const folders = [
     ...(database.engine === "sqlite" && database.path !== ":memory:"
       ? [dirname(resolve(database.path))]
       : []),
     ...(uploadS3 === null ? [resolve(uploadDir)] : []),
+    ...(backups?.bucket === null ? [resolve(backups.folder)] : []),
   ].map(existing);
   return [...new Set(folders)].map((folder) => {
     const { bavail, bsize } = statfsSync(folder);

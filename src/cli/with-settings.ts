@@ -13,18 +13,19 @@ export async function withSettings(
 ): Promise<number> {
   const given = parseArguments({ args, options: { "env-file": { type: "string" } }, allowPositionals: true });
   if (!given.ok) return refuseUsage(command, given.message, terminal);
-  const loaded = loadConfigFromProcess({ envFile: given.values["env-file"] });
-  if (!loaded.ok) {
-    for (const mistake of loaded.mistakes) terminal.err(mistake);
-    return exitCodes.config;
-  }
-  return run(loaded.config, given.positionals);
+  const config = settingsOf(given.values["env-file"], terminal);
+  return config === null ? exitCodes.config : run(config, given.positionals);
 }
 
 /** The database that the settings name; null once it is said what is wrong with them. */
 export function databaseOfSettings(envFile: string | undefined, terminal: Terminal): DatabaseTarget | null {
+  return settingsOf(envFile, terminal)?.database ?? null;
+}
+
+/** Null once it is said what is wrong with them. */
+export function settingsOf(envFile: string | undefined, terminal: Terminal): Config | null {
   const loaded = loadConfigFromProcess({ envFile });
-  if (loaded.ok) return loaded.config.database;
+  if (loaded.ok) return loaded.config;
   for (const mistake of loaded.mistakes) terminal.err(mistake);
   return null;
 }

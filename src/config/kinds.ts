@@ -281,6 +281,14 @@ export interface S3Location {
   readonly prefix: string;
 }
 
+/** One file in a bucket, as people write it; null where it is none. */
+export function s3File(address: string): { readonly place: S3Location; readonly name: string } | null {
+  const slash = address.lastIndexOf("/");
+  const name = address.slice(slash + 1);
+  const place = s3Location.parse(address.slice(0, Math.max(0, slash)));
+  return place.ok && /^[A-Za-z0-9_.-]*[A-Za-z0-9_-]$/.test(name) ? { place: place.value, name } : null;
+}
+
 export const s3Location: Kind<S3Location> = {
   noun: "a place in a bucket",
   takes: "s3://bucket or s3://bucket/prefix",

@@ -1,9 +1,10 @@
 import type { LogLevel } from "../core/log.ts";
 import { composePostgresUrl, databaseUrl, type DatabaseTarget, IN_MEMORY } from "./database-url.ts";
-import type { RateLimit, S3Location } from "./kinds.ts";
-import { type NamedValues, samplerOf } from "./otel.ts";
+import { assembleS3, type BucketConfig, bucketOf, type S3Config } from "./buckets.ts";
+import type { RateLimit } from "./kinds.ts";
 import { SECRET_KEY_MIN_BYTES, secretKeyWeakness } from "./secret-strength.ts";
 import { type Environment, type Known, type Setting, settings, settingTable } from "./settings.ts";
+import { assembleTracing, type TracingConfig } from "./tracing.ts";
 import { SettingReader, type SettingReport, type Sources } from "./sources.ts";
 
 /** All that can be configured. Frozen, all the way down. */
@@ -23,7 +24,9 @@ export interface Config {
   readonly database: DatabaseConfig;
   readonly uploadDir: string;
   /** Null: uploads are kept in `uploadDir`. */
-  readonly uploadS3: UploadS3Config | null;
+  readonly uploadS3: BucketConfig | null;
+  /** How any bucket is reached; null where there is no key. */
+  readonly s3: S3Config | null;
   readonly maxUploadMb: number;
 
   /** Null only outside production: then one is made, and kept beside the database. */
@@ -78,24 +81,9 @@ export type DatabaseConfig = DatabaseTarget & {
 export interface BackupsConfig {
   readonly schedule: string;
   readonly folder: string;
+  /** Null: they are kept in `folder`. */
+  readonly bucket: BucketConfig | null;
   readonly keep: number;
-}
-
-export interface UploadS3Config extends S3Location {
-  /** Null: Amazon's own. */
-  readonly endpoint: string | null;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string | null;
-}
-
-export interface TracingConfig {
-  /** Where spans are posted to, with its whole path. */
-  readonly url: string;
-  readonly headers: NamedValues;
-  readonly resource: NamedValues;
-  readonly sampler: { readonly followsParent: boolean; readonly ratio: number };
 }
 
 export interface CookieConfig {
@@ -137,6 +125,7 @@ function readKnown(reader: SettingReader, cores: number): Known {
 
 function assemble(reader: SettingReader, known: Known): Config {
   const read = <T>(setting: Setting<T>): T => reader.read(setting, known);
+  const s3 = assembleS3(reader, known);
   return {
     environment: known.environment,
     isProduction: known.environment === "production",
@@ -150,7 +139,8 @@ function assemble(reader: SettingReader, known: Known): Config {
     shutdownTimeoutSeconds: read(settings.shutdownTimeoutSeconds),
     database: assembleDatabase(reader, known),
     uploadDir: read(settings.uploadDir),
-    uploadS3: assembleUploadS3(reader, known),
+    uploadS3: bucketOf(settings.uploadUrl, s3, reader, known),
+    s3,
     maxUploadMb: read(settings.maxUploadMb),
     secretKey: read(settings.secretKey),
     keysDir: read(settings.keysDir),
@@ -175,31 +165,13 @@ function assemble(reader: SettingReader, known: Known): Config {
     corsOrigins: read(settings.corsOrigins),
     adminSetupToken: read(settings.adminSetupToken),
     auditRetentionDays: read(settings.auditRetentionDays),
-    backups: assembleBackups(reader, known),
+    backups: assembleBackups(s3, reader, known),
     metricsPort: read(settings.metricsPort),
     metricsToken: read(settings.metricsToken),
     tracing: assembleTracing(reader, known),
     logLevel: read(settings.logLevel),
     logJson: read(settings.logJson),
   };
-}
-
-function assembleUploadS3(reader: SettingReader, known: Known): UploadS3Config | null {
-  const location = reader.read(settings.uploadUrl, known);
-  const endpoint = reader.read(settings.s3Endpoint, known);
-  const region = reader.read(settings.s3Region, known);
-  const accessKeyId = reader.read(settings.s3AccessKeyId, known);
-  const secretAccessKey = reader.read(settings.s3SecretAccessKey, known);
-  const sessionToken = reader.read(settings.s3SessionToken, known);
-  if (location === null) return null;
-  if (accessKeyId === null || secretAccessKey === null) {
-    reader.complain(
-      settings.uploadUrl,
-      "a bucket needs a key: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)",
-    );
-    return null;
-  }
-  return { ...location, endpoint, region, accessKeyId, secretAccessKey, sessionToken };
 }
 
 function assembleRateLimits(reader: SettingReader, known: Known): RateLimitsConfig {
@@ -247,32 +219,12 @@ function databaseTarget(reader: SettingReader, known: Known): DatabaseTarget {
   return composed;
 }
 
-function assembleBackups(reader: SettingReader, known: Known): BackupsConfig | null {
+function assembleBackups(s3: S3Config | null, reader: SettingReader, known: Known): BackupsConfig | null {
   const schedule = reader.read(settings.backupSchedule, known);
   const folder = reader.read(settings.backupDir, known);
+  const bucket = bucketOf(settings.backupUrl, s3, reader, known);
   const keep = reader.read(settings.backupKeep, known);
-  return schedule === null ? null : { schedule, folder, keep };
-}
-
-const DEFAULT_SERVICE_NAME = "latchkey";
-
-function assembleTracing(reader: SettingReader, known: Known): TracingConfig | null {
-  const endpoint = reader.read(settings.otlpEndpoint, known);
-  const tracesEndpoint = reader.read(settings.otlpTracesEndpoint, known);
-  const headers = reader.read(settings.otlpHeaders, known);
-  const serviceName = reader.read(settings.otelServiceName, known);
-  const attributes = reader.read(settings.otelResourceAttributes, known);
-  const sampler = reader.read(settings.otelTracesSampler, known);
-  const ratio = reader.read(settings.otelTracesSamplerArg, known);
-  const url = tracesEndpoint ?? (endpoint === null ? null : `${endpoint}/v1/traces`);
-  if (url === null) return null;
-  const name = serviceName ?? attributes["service.name"] ?? DEFAULT_SERVICE_NAME;
-  return {
-    url,
-    headers,
-    resource: { ...attributes, "service.name": name },
-    sampler: samplerOf(sampler, ratio),
-  };
+  return schedule === null ? null : { schedule, folder, bucket, keep };
 }
 
 /** The rules that one value alone cannot break. */

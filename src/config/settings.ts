@@ -200,19 +200,19 @@ export const settings = {
     aliases: ["AWS_ENDPOINT"],
     kind: optional(kinds.s3Endpoint),
     default: notSet,
-    about: "The server of the bucket, where it is not Amazon's own",
+    about: "The server of the buckets, where it is not Amazon's own",
   }),
   s3Region: setting("S3_REGION", {
     aliases: ["AWS_REGION"],
     kind: kinds.identifier("the name of a region"),
     default: () => "us-east-1",
-    about: "The region of the bucket",
+    about: "The region of the buckets",
   }),
   s3AccessKeyId: setting("S3_ACCESS_KEY_ID", {
     aliases: ["AWS_ACCESS_KEY_ID"],
     kind: optional(kinds.identifier("the id of a key")),
     default: notSet,
-    about: "The key to the bucket, with UPLOAD_URL",
+    about: "The key to the buckets, with UPLOAD_URL, BACKUP_URL or a backup by hand",
   }),
   s3SecretAccessKey: setting("S3_SECRET_ACCESS_KEY", {
     aliases: ["AWS_SECRET_ACCESS_KEY"],
@@ -391,6 +391,11 @@ export const settings = {
     kind: kinds.folder,
     default: () => "backups",
     about: "The folder of these backups; best on another disk",
+  }),
+  backupUrl: setting("BACKUP_URL", {
+    kind: optional(kinds.s3Location),
+    default: notSet,
+    about: "Keeps these backups in a bucket, s3://bucket/prefix, in place of BACKUP_DIR",
   }),
   backupKeep: setting("BACKUP_KEEP", {
     kind: kinds.integer(1, 10_000),

@@ -301,8 +301,8 @@ const TABLE: readonly Cases[] = [
     setting: "BACKUP_SCHEDULE",
     of: (config) => config.backups,
     good: [
-      ["0 3 * * *", { schedule: "0 3 * * *", folder: "backups", keep: 7 }],
-      [" @daily ", { schedule: "@daily", folder: "backups", keep: 7 }],
+      ["0 3 * * *", { schedule: "0 3 * * *", folder: "backups", bucket: null, keep: 7 }],
+      [" @daily ", { schedule: "@daily", folder: "backups", bucket: null, keep: 7 }],
     ],
     bad: ["every night", "61 * * * *", "0 3 * *", "0 0 30 2 *"],
   },
@@ -444,6 +444,23 @@ test("UPLOAD_URL keeps avatars in a bucket, and needs a key", () => {
   for (const bad of ["127.0.0.1:9000", "http://u:p@h", "http://h/path", "ftp://h"]) {
     expectMistake({ S3_ENDPOINT: bad }, "S3_ENDPOINT: ");
   }
+});
+
+test("BACKUP_URL keeps backups in a bucket, with the key that uploads have", () => {
+  const key = { S3_ACCESS_KEY_ID: "AKIA1", S3_SECRET_ACCESS_KEY: "hunter2" };
+  const scheduled = { ...key, BACKUP_SCHEDULE: "@daily" };
+  expect(configOf(scheduled).backups).toMatchObject({ folder: "backups", bucket: null });
+  expect(configOf({ ...scheduled, BACKUP_URL: "s3://copies/nightly" }).backups?.bucket).toEqual({
+    bucket: "copies",
+    prefix: "nightly/",
+    endpoint: null,
+    region: "us-east-1",
+    accessKeyId: "AKIA1",
+    secretAccessKey: "hunter2",
+    sessionToken: null,
+  });
+  expectMistake({ BACKUP_URL: "s3://copies" }, "BACKUP_URL: a bucket needs a key");
+  expectMistake({ ...key, BACKUP_URL: "/backups" }, "BACKUP_URL: ");
 });
 
 test("COOKIE_SAMESITE=none goes with COOKIE_SECURE=true", () => {
