@@ -14,6 +14,7 @@ export class InFlight {
   readonly #entries = new Set<Entry>();
   #sweeper: ReturnType<typeof setInterval> | null = null;
   #whenIdle: (() => void)[] = [];
+  #begun = 0;
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
@@ -50,7 +51,28 @@ export class InFlight {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  /** Fulfils once no other has begun for so long, or after the limit. */
+  async quiet(forMs: number, limitMs: number): Promise<void> {
+    const giveUpAtMs = performance.now() + limitMs;
+    let begun = -1;
+    while (begun !== this.#begun && performance.now() < giveUpAtMs) {
+      begun = this.#begun;
+      await Bun.sleep(Math.min(forMs, limitMs));
+    }
+  }
+
+  /** Fulfils once none was worked on for so many turns of the event loop, or after the limit. */
+  async still(turns: number, limitMs: number): Promise<void> {
+    const giveUpAtMs = performance.now() + limitMs;
+    for (let count = 0; count < turns && performance.now() < giveUpAtMs;) {
+      const begun = this.#begun;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      count = begun === this.#begun && this.#entries.size === 0 ? count + 1 : 0;
+    }
+  }
+
   #add(entry: Entry): void {
+    this.#begun += 1;
     this.#entries.add(entry);
     this.#sweeper ??= setInterval(() => this.#sweep(), SECOND_MS).unref();
   }

@@ -36,6 +36,20 @@ const IDLE_SECONDS = 30;
 /** While the last requests finish, the door stays open so long for those who ask whether the server is ready. */
 const OPEN_WHILE_STOPPING_MS = 5_000;
 
+/**
+ * A balancer keeps connections, and may send a request on one just as it is closed, which it then may not send to
+ * another. So all are served for so long while requests come, and each answer ends the connection that it goes by.
+ */
+const SERVED_WHILE_STOPPING_MS = 1_000;
+const QUIET_MS = 100;
+
+/** What has arrived and is unread is cut off as the door is shut: that is done when nothing has come for some turns. */
+const STILL_TURNS = 3;
+const STILL_LIMIT_MS = 500;
+
+/** The last answers have been made by then, and are on their way out. */
+const SENT_WITHIN_MS = 1_000;
+
 export function createServer(parts: {
   surfaces: readonly Surface[];
   /** Speaks where no surface does. */
@@ -90,9 +104,14 @@ export function createServer(parts: {
     async stop(limitMs) {
       responder.closeConnections();
       const { inFlight } = responder;
-      await Promise.race([inFlight.idle(), Bun.sleep(Math.min(OPEN_WHILE_STOPPING_MS, limitMs))]);
+      const endsAtMs = performance.now() + limitMs;
+      const atMost = (ms: number) => Math.min(ms, Math.max(0, endsAtMs - performance.now()));
+      await inFlight.quiet(QUIET_MS, atMost(SERVED_WHILE_STOPPING_MS));
+      await Promise.race([inFlight.idle(), Bun.sleep(atMost(OPEN_WHILE_STOPPING_MS))]);
+      await inFlight.still(STILL_TURNS, atMost(STILL_LIMIT_MS));
       const closed = listening?.stop();
-      await Promise.race([inFlight.idle(), Bun.sleep(Math.max(0, limitMs - OPEN_WHILE_STOPPING_MS))]);
+      await Promise.race([inFlight.idle(), Bun.sleep(atMost(limitMs))]);
+      await Promise.race([closed, Bun.sleep(atMost(SENT_WITHIN_MS))]);
       await listening?.stop(true);
       await closed;
     },

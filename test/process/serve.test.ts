@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openWire } from "../faults/wire.ts";
 import { latchkey, scratchFolder, serve } from "../support/process.ts";
 import type { ServerProcess } from "../support/process.ts";
 
@@ -91,6 +92,28 @@ describe("latchkey serve", () => {
     expect(await login.finish()).toStartWith("HTTP/1.1 401 ");
     expect(await server.exited).toBe(0);
     expect(server.output()).toContain("server.stopped");
+  }, 30_000);
+
+  test("S35 while others still ask, a connection that was kept is answered once more, and ended by that", async () => {
+    const server = await serve(scratchFolder());
+    const kept = await openWire(server.url);
+    kept.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    await kept.heard('{"status":"ok"}');
+    let isAsking = true;
+    const ask = async () => {
+      while (isAsking) await (await fetch(`${server.url}/health`)).text();
+    };
+    const asking = Promise.all([ask(), ask(), ask()]);
+    server.kill("SIGTERM");
+    await server.printed("server.stopping");
+    const { length } = kept.received();
+    kept.send("GET /health/liveness HTTP/1.1\r\nHost: x\r\n\r\n");
+    await kept.heard('{"status":"alive"}');
+    isAsking = false;
+    await asking;
+    expect(kept.received().slice(length).toLowerCase()).toContain("\r\nconnection: close\r\n");
+    await kept.closed;
+    expect(await server.exited).toBe(0);
   }, 30_000);
 
   test("S35 a second signal ends it at once", async () => {
