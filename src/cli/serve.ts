@@ -123,7 +123,8 @@ function stopRequested(log: Log): Promise<void> {
 
 async function stop(program: Program, config: Config, log: Log): Promise<void> {
   program.announceStop();
-  await program.app.stop(config.shutdownTimeoutSeconds * SECOND_MS);
+  const { shutdownTimeoutSeconds, shutdownDelaySeconds } = config;
+  await program.app.stop(shutdownTimeoutSeconds * SECOND_MS, shutdownDelaySeconds * SECOND_MS);
   // Last, so that the last of the requests are still seen.
   await program.metricsApp?.stop(0);
   await program.close();

@@ -20,6 +20,7 @@ export interface Config {
   readonly previousPublicUrls: readonly string[];
   readonly requestTimeoutSeconds: number;
   readonly shutdownTimeoutSeconds: number;
+  readonly shutdownDelaySeconds: number;
 
   readonly database: DatabaseConfig;
   readonly uploadDir: string;
@@ -137,6 +138,7 @@ function assemble(reader: SettingReader, known: Known): Config {
     previousPublicUrls: read(settings.previousPublicUrls),
     requestTimeoutSeconds: read(settings.requestTimeoutSeconds),
     shutdownTimeoutSeconds: read(settings.shutdownTimeoutSeconds),
+    shutdownDelaySeconds: read(settings.shutdownDelaySeconds),
     database: assembleDatabase(reader, known),
     uploadDir: read(settings.uploadDir),
     uploadS3: bucketOf(settings.uploadUrl, s3, reader, known),

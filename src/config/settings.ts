@@ -116,6 +116,11 @@ export const settings = {
     default: () => 20,
     about: "The longest that a stopping server waits for requests in flight",
   }),
+  shutdownDelaySeconds: setting("SHUTDOWN_DELAY_SECONDS", {
+    kind: kinds.integer(0, 600),
+    default: () => 0,
+    about: "How long a server told to stop serves on before that, while its balancer takes notice",
+  }),
 
   // Where things are kept
   databaseUrl: setting("DATABASE_URL", {

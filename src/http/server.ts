@@ -23,8 +23,8 @@ export interface HttpServer {
   listen(at: { host: string; port: number }): { readonly url: URL };
   /** How many requests are being worked on. */
   inFlight(): number;
-  /** Lets requests in flight finish within the limit, and then cuts off the rest. */
-  stop(limitMs: number): Promise<void>;
+  /** Serves on for the delay, lets requests in flight finish within the limit, and then cuts off the rest. */
+  stop(limitMs: number, delayMs?: number): Promise<void>;
 }
 
 /** Bun cuts off larger bodies by itself, without a word: each route's own limit speaks before that. */
@@ -101,8 +101,9 @@ export function createServer(parts: {
 
     inFlight: () => responder.inFlight.size,
 
-    async stop(limitMs) {
+    async stop(limitMs, delayMs = 0) {
       responder.closeConnections();
+      await Bun.sleep(delayMs);
       const { inFlight } = responder;
       const endsAtMs = performance.now() + limitMs;
       const atMost = (ms: number) => Math.min(ms, Math.max(0, endsAtMs - performance.now()));

@@ -116,6 +116,19 @@ describe("latchkey serve", () => {
     expect(await server.exited).toBe(0);
   }, 30_000);
 
+  test("S35 for as long as a balancer needs to take notice, it takes new connections, and says that it is not ready", async () => {
+    const server = await serve(scratchFolder(), { SHUTDOWN_DELAY_SECONDS: "2" });
+    server.kill("SIGTERM");
+    const signalledAtMs = performance.now();
+    await server.printed("server.stopping");
+    // Nothing is in flight, and nobody has asked for a while: by itself it would be gone by then.
+    await Bun.sleep(500);
+    expect((await fetch(`${server.url}/health/readiness`)).status).toBe(503);
+    expect((await post(`${server.url}/api/v1/users/register`, PERSON)).status).toBe(200);
+    expect(await server.exited).toBe(0);
+    expect(performance.now() - signalledAtMs).toBeGreaterThan(1_900);
+  }, 30_000);
+
   test("S35 a second signal ends it at once", async () => {
     const server = await serve(scratchFolder(), { SHUTDOWN_TIMEOUT_SECONDS: "30" });
     await openRequest(server, JSON.stringify(PERSON));
