@@ -1,35 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, loadConfig } from "../../src/config.ts";
+import { loaded } from "./loaded.ts";
 
 const DEPLOY = join(import.meta.dir, "../../deploy");
 const SECRET = "Zk3v9Qm-7Yt1RwXc5Hs8Lb2NfPd6Gj0A";
 const PRODUCTION = { ENVIRONMENT: "production" };
 
-/** What the settings come to; fails where one is unknown, or no good. */
-function loaded(
-  given: Readonly<Record<string, string>>,
-  base: Readonly<Record<string, string>> = {},
-): Config {
-  const result = loadConfig({
-    environment: { ...base, ...given },
-    dotEnv: undefined,
-    cores: 1,
-    readFile: () => SECRET,
-  });
-  if (!result.ok) throw new Error(result.mistakes.join("\n"));
-  const known = new Set(result.report.map(({ source }) => /\((.+)\)/.exec(source)?.[1]));
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== "") expect([name, known.has(name)]).toEqual([name, true]);
-  }
-  return result.config;
-}
+const secretInFile = () => SECRET;
 
 test("the systemd unit's settings are known, and fit for production behind one proxy", () => {
   const unit = readFileSync(join(DEPLOY, "latchkey.service"), "utf8");
   const lines = [...unit.matchAll(/^Environment=(.*)$/gm)].flatMap(([, words = ""]) => words.split(" "));
-  const config = loaded(Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2))));
+  const given = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
+  const config = loaded(given, {}, secretInFile);
   expect(config).toMatchObject({
     isProduction: true,
     host: "127.0.0.1",
@@ -51,14 +35,14 @@ describe("compose.yaml", () => {
   const image = { ...PRODUCTION, DATABASE_URL: "sqlite:////data/app.db" };
 
   test("alone it is SQLite", () => {
-    const config = loaded(environmentOf("latchkey"), image);
+    const config = loaded(environmentOf("latchkey"), image, secretInFile);
     expect(config.database.engine).toBe("sqlite");
     expect(config.redisUrl).toBeNull();
     expect(config.secretKey).toBe(SECRET);
   });
 
   test.each(["one", "two", "three"])("instance %s shares database, Redis and secret", (service) => {
-    const config = loaded(environmentOf(service), image);
+    const config = loaded(environmentOf(service), image, secretInFile);
     expect(config.database).toMatchObject({
       engine: "postgres",
       url: `postgres://latchkey:${SECRET}@postgres:5432/latchkey`,

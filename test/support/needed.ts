@@ -26,10 +26,25 @@ export function hasPostgresTools(): boolean {
 
 /** The program that reads what Prometheus reads; null where it is not installed. */
 export function findPromtool(): string | null {
-  const path = Bun.which("promtool");
-  return isThere(path !== null, "SKIPPED: what promtool says of the metrics (Debian: prometheus)")
-    ? path
-    : null;
+  return findTool("promtool", "what promtool says of the metrics (Debian: prometheus)");
+}
+
+/** Puts the manifests for Kubernetes together, without a cluster; null where it is not installed. */
+export function findKubectl(): string | null {
+  return findTool("kubectl", "what kubectl says of the manifests (Debian: kubernetes-client)");
+}
+
+export function findCaddy(): string | null {
+  return findTool("caddy", "what Caddy says of its file (Debian: caddy)");
+}
+
+export function findSystemdAnalyze(): string | null {
+  return findTool("systemd-analyze", "what systemd says of the unit (Debian: systemd)");
+}
+
+function findTool(name: string, isFor: string): string | null {
+  const path = Bun.which(name);
+  return isThere(path !== null, `SKIPPED: ${isFor}`) ? path : null;
 }
 
 /** Each test file has modules of its own; the process is theirs in common. */
