@@ -19,6 +19,7 @@ import { KeyFolder } from "./key-files.ts";
 import { LiveKeys } from "./live-keys.ts";
 import { LiveSchema } from "./live-schema.ts";
 import { Meters } from "./metrics.ts";
+import { PoolPriority } from "./pool-priority.ts";
 import { RedisRateLimitStore } from "./redis/rate-limits.ts";
 import { ScheduledBackups } from "./scheduled-backups.ts";
 import type { Database } from "./storage/database.ts";
@@ -166,12 +167,14 @@ function openHasher(
   tracing: Tracing | null,
   { clock, log }: { clock: Clock; log: Log },
 ): Hasher {
-  if (tracing === null) return createHasher({ concurrency, maxQueued, clock, log, onHash: meters.onHash });
+  const poolPriority = new PoolPriority(log);
   const onHash = (durationMs: number) => {
     meters.onHash(durationMs);
-    tracing.onHash(durationMs);
+    poolPriority.lower();
+    tracing?.onHash(durationMs);
   };
-  return tracing.hasher(createHasher({ concurrency, maxQueued, clock, log, onHash }));
+  const hasher = createHasher({ concurrency, maxQueued, clock, log, onHash });
+  return tracing?.hasher(hasher) ?? hasher;
 }
 
 /** In production the operator makes the keys, so that a lost volume is noticed rather than papered over. */

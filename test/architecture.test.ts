@@ -22,6 +22,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["metrics.ts", ["core/", "version.ts"]],
   ["key-files.ts", ["core/"]],
   ["live-keys.ts", ["core/", "key-files.ts"]],
+  ["pool-priority.ts", ["core/"]],
   ["live-schema.ts", ["core/", "storage/", "../migrations/"]],
   ["scheduled-backups.ts", ["core/", "backup-places.ts"]],
   ["backup-places.ts", ["type storage/"]],
