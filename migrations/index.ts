@@ -35,6 +35,8 @@ import text32 from "./0014_user_directory.up.postgres.sql" with { type: "text" }
 import text33 from "./0014_user_directory.up.sqlite.sql" with { type: "text" };
 import text34 from "./0015_idempotency_keys.down.sql" with { type: "text" };
 import text35 from "./0015_idempotency_keys.up.sql" with { type: "text" };
+import text36 from "./0016_imports.down.sql" with { type: "text" };
+import text37 from "./0016_imports.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -73,4 +75,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0014_user_directory.up.sqlite.sql": text33,
   "0015_idempotency_keys.down.sql": text34,
   "0015_idempotency_keys.up.sql": text35,
+  "0016_imports.down.sql": text36,
+  "0016_imports.up.sql": text37,
 };

@@ -465,6 +465,8 @@ export interface RootListAuditTrailQuery {
     | "todo.deleted"
     | "item.changed"
     | "item.deleted"
+    | "import.started"
+    | "import.finished"
     | "audit.pruned"
     | undefined;
   /** Who did it, or whom it happened to */

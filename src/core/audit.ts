@@ -32,6 +32,8 @@ export const AUDIT_EVENTS = [
   "todo.deleted",
   "item.changed",
   "item.deleted",
+  "import.started",
+  "import.finished",
   PRUNED,
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];

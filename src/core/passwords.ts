@@ -105,7 +105,7 @@ const WRONG: Verification = { ok: false, rehash: false };
  */
 export function createHasher({ log, clock = systemClock, onHash, ...limits }: HasherOptions): Hasher {
   const queue = new BoundedQueue(limits, clock, onHash);
-  const nobodysHash = makeNobodysHash();
+  const nobodysHash = unknownPasswordHash();
 
   async function judge(password: string, storedHash: string | null): Promise<Verification> {
     const stored = storedHash === null ? null : readStoredHash(storedHash);
@@ -135,7 +135,7 @@ export function createHasher({ log, clock = systemClock, onHash, ...limits }: Ha
 }
 
 /** A hash that costs what a real one costs and that no password is known for; making it takes no hashing. */
-function makeNobodysHash(): string {
+export function unknownPasswordHash(): string {
   const random = (): string => randomBytes(32).toString("base64").replaceAll("=", "");
   return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=1$${random()}$${random()}`;
 }

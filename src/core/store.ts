@@ -11,6 +11,7 @@ import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
 import type { AuditEntry, AuditFilter } from "./audit.ts";
 import type { AuditRow, ChainHead } from "./audit-chain.ts";
 import type { Scope } from "./caller.ts";
+import type { ImportReads, ImportWrites } from "./import/ports.ts";
 import type { ItemReads, ItemWrites } from "./items.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import type { LockoutState } from "./lockout.ts";
@@ -35,6 +36,7 @@ export interface Reads {
   readonly items: ItemReads;
   readonly directory: UserDirectoryReads;
   readonly idempotency: IdempotencyReads;
+  readonly imports: ImportReads;
   readonly sessions: SessionReads;
   readonly todos: TodoReads;
   readonly personalTokens: PersonalTokenReads;
@@ -45,6 +47,7 @@ export interface Writes extends Reads {
   accounts(realm: Realm): AccountWrites;
   readonly items: ItemWrites;
   readonly idempotency: IdempotencyWrites;
+  readonly imports: ImportWrites;
   readonly sessions: SessionWrites;
   readonly todos: TodoWrites;
   readonly personalTokens: PersonalTokenWrites;

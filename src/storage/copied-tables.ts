@@ -25,6 +25,8 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
   numbered("items"),
   { name: "login_attempts", key: ["realm", "subject"], ids: null, isFilled: false },
   { name: "idempotency_keys", key: ["key", "owner"], ids: null, isFilled: false },
+  numbered("imports"),
+  { name: "imported_rows", key: ["import_id", "source_key"], ids: null, isFilled: false },
   numbered("audit_log", "seq"),
   { name: "audit_chain", key: ["id"], ids: null, isFilled: true },
 ];

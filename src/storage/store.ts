@@ -8,6 +8,7 @@ import { auditReads, auditWrites } from "./audit.ts";
 import type { AuditNotes } from "./audit.ts";
 import { UniqueViolation } from "./database.ts";
 import type { Connection, Database } from "./database.ts";
+import { importReads, importWrites } from "./imports.ts";
 import { itemReads, itemWrites } from "./items.ts";
 import { idempotencyReads, idempotencyWrites } from "./idempotency.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
@@ -27,7 +28,7 @@ export function openStore(
       const startedMs = performance.now();
       try {
         return await write(async (connection) => {
-          const tx = writes(connection, sealer);
+          const tx = writes(connection, database.engine, sealer);
           const result = await work(tx);
           await tx.audit.append();
           return result;
@@ -40,7 +41,7 @@ export function openStore(
     };
   };
   return {
-    read: reads(database.reader),
+    read: reads(database.reader, database.engine),
     write: inWrite((work) => database.write(work)),
     writeOne: inWrite((work) => database.writeOne(work)),
     ping: () => database.ping(),
@@ -48,7 +49,7 @@ export function openStore(
   };
 }
 
-function reads(connection: Connection): Reads {
+function reads(connection: Connection, engine: Database["engine"]): Reads {
   const accounts = perRealm((realm) => accountReads(connection, realm));
   return {
     accounts,
@@ -59,10 +60,15 @@ function reads(connection: Connection): Reads {
     personalTokens: personalTokenReads(connection),
     audit: auditReads(connection),
     idempotency: idempotencyReads(connection),
+    imports: importReads(connection, engine),
   };
 }
 
-function writes(connection: Connection, sealer: AuditSealer): Writes & { readonly audit: AuditNotes } {
+function writes(
+  connection: Connection,
+  engine: Database["engine"],
+  sealer: AuditSealer,
+): Writes & { readonly audit: AuditNotes } {
   const audit = auditWrites(connection, sealer);
   // Made when they are asked for: a write wants one or two of them, and to make them all costs as much as an insert.
   return {
@@ -75,6 +81,9 @@ function writes(connection: Connection, sealer: AuditSealer): Writes & { readonl
     },
     get idempotency() {
       return idempotencyWrites(connection);
+    },
+    get imports() {
+      return importWrites(connection, engine);
     },
     get sessions() {
       return sessionWrites(connection);

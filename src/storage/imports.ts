@@ -1,0 +1,177 @@
+import { usernameKey } from "../core/identity.ts";
+import { TARGET_TABLE } from "../core/import/mapping.ts";
+import type {
+  AccountNames,
+  ImportReads,
+  ImportWrites,
+  KnownTable,
+  Placed,
+  PlacedOwned,
+} from "../core/import/ports.ts";
+import type { AccountDraft } from "../core/import/rows.ts";
+import { searchKey } from "../core/search.ts";
+import { listed, lots, places } from "./batches.ts";
+import type { Connection, Database, SqlValue } from "./database.ts";
+import { idsOf } from "./ids.ts";
+import { integer, text } from "./rows.ts";
+
+const ACCOUNT_COLUMNS = `id, email, username, username_key, name, name_key, phone, password_hash, role, is_active,
+  created_at_ms, updated_at_ms, deleted_at_ms`;
+const TODO_COLUMNS = `id, user_id, title, title_key, description, description_key, completed, priority,
+  created_at_ms, updated_at_ms`;
+const ITEM_COLUMNS = "id, user_id, name, description, created_at_ms, updated_at_ms";
+
+export function importReads(connection: Connection, engine: Database["engine"]): ImportReads {
+  const byKey = async (sql: string, tableId: number, keys: readonly string[]) => {
+    const asked = listed(keys, 2);
+    const rows = await connection.all(`${sql} IN ${asked.sql}`, [tableId, ...asked.values]);
+    return new Map(rows.map((row) => [text(row, "source_key"), integer(row, "target_id")]));
+  };
+  const inUse = async (table: string, column: string, values: Iterable<SqlValue>) => {
+    const wanted = [...values];
+    if (wanted.length === 0) return [];
+    const asked = listed(wanted, 1);
+    return connection.all(`SELECT ${column} FROM ${table} WHERE ${column} IN ${asked.sql}`, asked.values);
+  };
+  const texts = async (table: string, column: string, values: Iterable<string>) =>
+    new Set((await inUse(table, column, values)).map((row) => text(row, column)));
+  const numbers = async (table: string, values: Iterable<number>) =>
+    new Set((await inUse(table, "id", values)).map((row) => integer(row, "id")));
+
+  return {
+    async table(source, table, noun) {
+      const lastId = await idsOf(connection, engine, TARGET_TABLE[noun]).last();
+      const row = await connection.first(
+        "SELECT id, ids_above, ids_up_to FROM imports WHERE source = $1 AND source_table = $2",
+        [source, table],
+      );
+      if (row === null) return { id: null, idsAbove: lastId, idsUpTo: lastId, lastId };
+      const [idsAbove, idsUpTo] = [integer(row, "ids_above"), integer(row, "ids_up_to")];
+      return { id: integer(row, "id"), idsAbove, idsUpTo, lastId };
+    },
+
+    async countTaken(tableId) {
+      const row = await connection.first("SELECT COUNT(*) AS n FROM imported_rows WHERE import_id = $1", [
+        tableId,
+      ]);
+      return row === null ? 0 : integer(row, "n");
+    },
+
+    taken: (tableId, keys) =>
+      byKey(
+        "SELECT source_key, target_id FROM imported_rows WHERE import_id = $1 AND source_key",
+        tableId,
+        keys,
+      ),
+
+    owners: (tableId, keys) =>
+      byKey(
+        `SELECT r.source_key, r.target_id FROM imported_rows r JOIN users u ON u.id = r.target_id
+         WHERE r.import_id = $1 AND r.source_key`,
+        tableId,
+        keys,
+      ),
+
+    async namesInUse(realm, { ids, emails, usernameKeys, phones }): Promise<AccountNames> {
+      const table = TARGET_TABLE[realm];
+      return {
+        ids: await numbers(table, ids),
+        emails: await texts(table, "email", emails),
+        usernameKeys: await texts(table, "username_key", usernameKeys),
+        phones: await texts(table, "phone", phones),
+      };
+    },
+
+    idsInUse: (noun, ids) => numbers(TARGET_TABLE[noun], ids),
+  };
+}
+
+export function importWrites(connection: Connection, engine: Database["engine"]): ImportWrites {
+  const reads = importReads(connection, engine);
+  const insert = async (into: string, rows: readonly (readonly SqlValue[])[]) => {
+    for (const lot of lots(rows)) {
+      await connection.run(`INSERT INTO ${into} VALUES ${places(lot)}`, lot.flat());
+    }
+  };
+
+  return {
+    ...reads,
+
+    async begin(source, table, noun, idsUpTo, nowMs): Promise<KnownTable> {
+      const ids = idsOf(connection, engine, TARGET_TABLE[noun]);
+      // Nobody is given an id between the look and the change.
+      await ids.raise(0);
+      const found = await reads.table(source, table, noun);
+      const upTo = Math.max(found.idsUpTo, idsUpTo);
+      await ids.raise(upTo);
+      const row = await connection.first(
+        `INSERT INTO imports (source, source_table, ids_above, ids_up_to, started_at_ms)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (source, source_table) DO UPDATE SET ids_up_to = excluded.ids_up_to RETURNING id`,
+        [source, table, found.idsAbove, upTo, nowMs],
+      );
+      return { ...found, id: integer(row ?? {}, "id") };
+    },
+
+    async lock(tableId) {
+      await connection.run("UPDATE imports SET ids_up_to = ids_up_to WHERE id = $1", [tableId]);
+    },
+
+    newIds: (noun, count) => idsOf(connection, engine, TARGET_TABLE[noun]).take(count),
+
+    insertAccounts: (realm, accounts) =>
+      insert(`${TARGET_TABLE[realm]} (${ACCOUNT_COLUMNS})`, accounts.map(accountRow)),
+
+    insertOwned: (noun, rows) =>
+      noun === "todo"
+        ? insert(`todos (${TODO_COLUMNS})`, rows.map(todoRow))
+        : insert(`items (${ITEM_COLUMNS})`, rows.map(itemRow)),
+
+    note: (tableId, rows) =>
+      insert(
+        "imported_rows (import_id, source_key, target_id)",
+        rows.map(({ key, id }) => [tableId, key, id]),
+      ),
+  };
+}
+
+function accountRow(account: Placed<AccountDraft>): readonly SqlValue[] {
+  const { id, email, username, name, phone, passwordHash, role, isActive } = account;
+  return [
+    id,
+    email,
+    username,
+    username === null ? null : usernameKey(username),
+    name,
+    name?.toLowerCase() ?? null,
+    phone,
+    passwordHash,
+    role,
+    isActive,
+    account.createdAtMs,
+    account.updatedAtMs,
+    account.deletedAtMs,
+  ];
+}
+
+function todoRow(todo: PlacedOwned): readonly SqlValue[] {
+  const { id, accountId, title, description, completed, priority, createdAtMs, updatedAtMs } = todo;
+  const keys = { title: searchKey(title), description: description === null ? null : searchKey(description) };
+  return [
+    id,
+    accountId,
+    title,
+    keys.title,
+    description,
+    keys.description,
+    completed,
+    priority,
+    createdAtMs,
+    updatedAtMs,
+  ];
+}
+
+function itemRow(item: PlacedOwned): readonly SqlValue[] {
+  const { id, accountId, title, description, createdAtMs, updatedAtMs } = item;
+  return [id, accountId, title, description, createdAtMs, updatedAtMs];
+}
