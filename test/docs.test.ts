@@ -73,20 +73,34 @@ test.each(guides)(
       called: { "http://localhost:8000": server.url, "127.0.0.1:9100": `127.0.0.1:${metricsPort}` },
     });
 
-    let printed = "";
-    for (const { kind, text } of fences(page)) {
-      if (kind === "sh") printed += await run(text);
-      else if (kind === "text") {
-        expect(printed.trim().replaceAll(/\n+/g, "\n")).toMatch(pattern(text));
-        printed = "";
-      } else if (kind === "sql") {
-        using database = new Database(join(folder, "app.db"));
-        database.run(text);
-      }
-    }
+    await follow(page, run, folder);
   },
   60_000,
 );
+
+async function follow(page: string, run: (script: string) => Promise<string>, folder: string): Promise<void> {
+  let printed = "";
+  for (const { kind, text } of fences(page)) {
+    if (kind === "sh") printed += await run(text);
+    else if (kind === "text") {
+      expect(printed.trim().replaceAll(/\n+/g, "\n")).toMatch(pattern(text));
+      printed = "";
+    } else if (kind === "sql") {
+      using database = new Database(join(folder, "app.db"));
+      database.run(text);
+    }
+  }
+}
+
+test("docs/moving-in.md can be followed, from a database of the backend 000", async () => {
+  const folder = scratchFolder();
+  mkdirSync(join(folder, "old"));
+  using old = new Database(join(folder, "old/app.db"));
+  old.run(readFileSync(join(ROOT, "test/fixtures/import/000.sqlite.sql"), "utf8"));
+  const server = await serve(folder);
+  const called = { "http://localhost:8000": server.url, "/srv/old": join(folder, "old") };
+  await follow("docs/moving-in.md", reader({ folder, called }), folder);
+}, 60_000);
 
 test("what docs/quick-start.md begins with serves, and ends by a signal", async () => {
   const [first] = fences("docs/quick-start.md");

@@ -7,6 +7,7 @@ import { copyCommand } from "./copy.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
+import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { migrateCommand } from "./migrate.ts";
@@ -56,6 +57,7 @@ export const commands: readonly Command[] = [
   backupCommand,
   restoreCommand,
   copyCommand,
+  importCommand,
   seedCommand,
   configCommand,
   doctorCommand,

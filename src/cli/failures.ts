@@ -1,4 +1,5 @@
 import { Fault } from "../core/fault.ts";
+import { SourceRefused } from "../core/import/source.ts";
 import { KeysRefused } from "../key-files.ts";
 import { DatabaseRefused } from "../storage/database.ts";
 import { MigrationRefused } from "../storage/migrations.ts";
@@ -32,6 +33,9 @@ function explanation(error: unknown): { readonly message: string; readonly exitC
   if (error instanceof BackupRefused) return { message: error.message, exitCode: exitCodes.inputOutput };
   if (error instanceof CopyRefused) return { message: error.message, exitCode: exitCodes.failure };
   if (error instanceof MigrationRefused) return { message: error.message, exitCode: exitCodes.failure };
+  if (error instanceof SourceRefused) {
+    return { message: `the database to import from: ${error.message}`, exitCode: exitCodes.badInput };
+  }
   if (error instanceof DatabaseRefused) {
     return { message: `${error.message}; see DATABASE_URL`, exitCode: exitCodes.unavailable };
   }

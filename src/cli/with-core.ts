@@ -2,9 +2,11 @@ import { migrationFiles } from "../../migrations/index.ts";
 import type { Config } from "../config.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Core } from "../core/core.ts";
+import type { Log } from "../core/log.ts";
 import { createLog } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
+import type { Database } from "../storage/database.ts";
 import { migrationStatus, parseMigrations } from "../storage/migrations.ts";
 import type { Terminal } from "./command.ts";
 import { programSecret } from "./dev-secret.ts";
@@ -21,28 +23,37 @@ export async function withCore(
   options: { readonly migrates: boolean },
   work: (core: Core) => Promise<number>,
 ): Promise<number> {
-  const log = createLog({
+  const log = commandLog(terminal);
+  let program: Program | null = null;
+  try {
+    program = await assemble(config, { clock: systemClock, log, secret: programSecret(config) });
+    if (options.migrates) await program.start();
+    await requireCurrentSchema(program.database);
+    return await work(program.core);
+  } catch (error) {
+    return explainFailure(error, terminal);
+  } finally {
+    await program?.close();
+  }
+}
+
+/** What a command hears of the parts below it: failures alone. */
+export function commandLog(terminal: Pick<Terminal, "err">): Log {
+  return createLog({
     level: "error",
     json: false,
     colors: false,
     clock: systemClock,
     write: terminal.err,
   });
-  let program: Program | null = null;
-  try {
-    program = await assemble(config, { clock: systemClock, log, secret: programSecret(config) });
-    if (options.migrates) await program.start();
-    const migrations = await migrationStatus(program.database, parseMigrations(migrationFiles));
-    if (migrations.some(({ appliedAtMs }) => appliedAtMs === null)) {
-      throw new Refusal(
-        "the database's schema is not up to date: run `latchkey migrate up`",
-        exitCodes.failure,
-      );
-    }
-    return await work(program.core);
-  } catch (error) {
-    return explainFailure(error, terminal);
-  } finally {
-    await program?.close();
+}
+
+export async function requireCurrentSchema(database: Database): Promise<void> {
+  const migrations = await migrationStatus(database, parseMigrations(migrationFiles));
+  if (migrations.some(({ appliedAtMs }) => appliedAtMs === null)) {
+    throw new Refusal(
+      "the database's schema is not up to date: run `latchkey migrate up`",
+      exitCodes.failure,
+    );
   }
 }

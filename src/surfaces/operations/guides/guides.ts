@@ -11,6 +11,7 @@ import rs256Todos from "../../../../docs/coming-from/004-rs256-todos.md" with { 
 import configuration from "../../../../docs/configuration.md" with { type: "file" };
 import deploying from "../../../../docs/deploying.md" with { type: "file" };
 import metrics from "../../../../docs/metrics.md" with { type: "file" };
+import movingIn from "../../../../docs/moving-in.md" with { type: "file" };
 import operating from "../../../../docs/operating.md" with { type: "file" };
 import performance from "../../../../docs/performance.md" with { type: "file" };
 import quickStart from "../../../../docs/quick-start.md" with { type: "file" };
@@ -35,6 +36,7 @@ const sources: Readonly<Record<string, string>> = {
   configuration,
   deploying,
   metrics,
+  "moving-in": movingIn,
   operating,
   performance,
   "quick-start": quickStart,

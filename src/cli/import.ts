@@ -1,0 +1,184 @@
+import { existsSync, realpathSync } from "node:fs";
+import { loadConfigFromProcess } from "../config.ts";
+import type { Config } from "../config.ts";
+import { databaseUrl } from "../config/database-url.ts";
+import type { DatabaseTarget } from "../config/database-url.ts";
+import { AuditSealer } from "../core/audit-chain.ts";
+import { systemClock } from "../core/clock.ts";
+import { Importer } from "../core/import/importer.ts";
+import { planImport } from "../core/import/plan.ts";
+import type { ImportPlan } from "../core/import/plan.ts";
+import type { Store } from "../core/store.ts";
+import { openDatabase } from "../storage/open.ts";
+import { openSource } from "../storage/source.ts";
+import { openStore } from "../storage/store.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Command, Terminal } from "./command.ts";
+import { ENV_FILE_OPTION } from "./config.ts";
+import { programSecret } from "./dev-secret.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { explainFailure, Refusal } from "./failures.ts";
+import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
+import { Progress } from "./progress.ts";
+import { firstLine } from "./secret-input.ts";
+import { commandLog, requireCurrentSchema } from "./with-core.ts";
+import { refuseUsage } from "./with-settings.ts";
+
+/** Longer than a writer on the same SQLite file waits between two looks at its lock. */
+const PAUSE_BETWEEN_WRITES_MS = 25;
+
+export const importCommand: Command = {
+  name: "import",
+  summary: "Take users, administrators, todos and items from a database of one of the five backends",
+  usage: "latchkey import DATABASE_URL [--apply] [--report FILE] [--source NAME] [--env-file FILE]",
+  options: [
+    ["DATABASE_URL", "the database to read, as SQLAlchemy has it; the settings name the one to write"],
+    ["-", "reads that address from standard input, so that no list of processes shows its password"],
+    ["--apply", "do it; without this, what would be done is shown, and nothing is written"],
+    ["--report FILE", "what is left out or changed, and why, as one JSON object a line"],
+    ["--source NAME", "the name by which a later run knows the source again; else its address"],
+    ENV_FILE_OPTION,
+  ],
+  examples: [
+    "latchkey import sqlite:///../old/app.db",
+    "latchkey import postgresql+asyncpg://reader:secret@localhost/old --report report.jsonl",
+    "latchkey import - --apply < /run/secrets/old-database-url",
+  ],
+
+  async run(args, terminal) {
+    const given = parseArguments({
+      args,
+      options: {
+        apply: { type: "boolean" },
+        report: { type: "string" },
+        source: { type: "string" },
+        "env-file": { type: "string" },
+      },
+      allowPositionals: true,
+    });
+    if (!given.ok) return refuseUsage(this, given.message, terminal);
+    const [url, extra] = given.positionals;
+    if (url === undefined) return refuseUsage(this, "takes the DATABASE_URL to read", terminal);
+    if (extra !== undefined) return refuseUsage(this, "takes one DATABASE_URL", terminal);
+    const { "env-file": envFile, apply = false, report, source } = given.values;
+    if (source === "") return refuseUsage(this, "--source takes a name", terminal);
+    const address = databaseUrl.parse(url === "-" ? firstLine(await Bun.stdin.text()) : url);
+    if (!address.ok) {
+      const problem = address.problem ?? `takes ${databaseUrl.takes}`;
+      return refuseUsage(this, `DATABASE_URL ${problem}`, terminal);
+    }
+    const loaded = loadConfigFromProcess({ envFile });
+    if (!loaded.ok) {
+      for (const mistake of loaded.mistakes) terminal.err(mistake);
+      return exitCodes.config;
+    }
+    const task = { address: address.value, name: source, apply, report, terminal };
+    return withTarget(loaded.config, apply, terminal, (store, pauseMs) => importFrom(task, store, pauseMs));
+  },
+};
+
+interface Task {
+  readonly address: DatabaseTarget;
+  readonly name: string | undefined;
+  readonly apply: boolean;
+  readonly report: string | undefined;
+  readonly terminal: Terminal;
+}
+
+/** No server's parts, and nothing made that is not there: a plan leaves no trace. */
+async function withTarget(
+  { database: target, ...config }: Config,
+  applies: boolean,
+  terminal: Terminal,
+  work: (store: Store, pauseMs: number) => Promise<number>,
+): Promise<number> {
+  if (target.engine === "sqlite" && !existsSync(target.path)) {
+    terminal.err(`latchkey: there is no database ${target.path} yet: \`latchkey migrate up\` makes it`);
+    return exitCodes.failure;
+  }
+  // A plan seals nothing.
+  const secret = applies ? programSecret({ database: target, ...config }) : "";
+  const database = openDatabase(target, commandLog(terminal));
+  try {
+    await requireCurrentSchema(database);
+    const pauseMs = database.engine === "sqlite" ? PAUSE_BETWEEN_WRITES_MS : 0;
+    return await work(openStore(database, new AuditSealer(secret)), pauseMs);
+  } catch (error) {
+    return explainFailure(error, terminal);
+  } finally {
+    await database.close();
+  }
+}
+
+async function importFrom(task: Task, store: Store, pauseMs: number): Promise<number> {
+  const source = await openSource(task.address);
+  try {
+    const name = task.name ?? nameOf(task.address);
+    const plan = await planImport(source, name, store.read);
+    tellPlan(plan, task.terminal);
+    const importer = new Importer({ source, name, store, clock: systemClock });
+    return await take(importer, plan, task, pauseMs);
+  } finally {
+    await source.close();
+  }
+}
+
+async function take(
+  importer: Importer,
+  plan: ImportPlan,
+  { apply, report: file, terminal }: Task,
+  pauseMs: number,
+): Promise<number> {
+  const progress = new Map(
+    plan.tables.map(({ mapping, rows }) => [mapping.table, new Progress(terminal, mapping.table, rows)]),
+  );
+  const report = new ImportReport(file);
+  const interruption = listenForInterruption();
+  try {
+    const tallies = await importer.run(plan, {
+      applies: apply,
+      isStopped: () => interruption.happened,
+      onFinding: (finding) => report.add(finding),
+      onProgress: ({ mapping }, rows) => progress.get(mapping.table)?.show(rows),
+      betweenWrites: () => Bun.sleep(pauseMs),
+    });
+    tellTallies(tallies, report, apply, terminal);
+  } finally {
+    interruption.forget();
+    report.close();
+  }
+  if (!interruption.happened) return exitCodes.ok;
+  terminal.err("latchkey: interrupted; run it again, and it goes on from here");
+  return exitCodes.interrupted;
+}
+
+/** The address of the database without who reads it: another password is no other source. */
+function nameOf(address: DatabaseTarget): string {
+  if (address.engine === "sqlite") {
+    if (!existsSync(address.path)) throw new Refusal(`there is no file ${address.path}`);
+    return `sqlite:///${realpathSync(address.path)}`;
+  }
+  const { hostname, port, pathname } = new URL(address.url);
+  return `postgres://${hostname}:${port === "" ? "5432" : port}${pathname}`;
+}
+
+/** The first signal ends the import after the write under way; a second one ends the process as ever. */
+function listenForInterruption(): { readonly happened: boolean; forget(): void } {
+  let happened = false;
+  const onSignal = () => {
+    happened = true;
+    forget();
+  };
+  const forget = () => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    get happened() {
+      return happened;
+    },
+    forget,
+  };
+}
