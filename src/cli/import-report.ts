@@ -26,8 +26,9 @@ export class ImportReport {
 
   add(finding: Finding): void {
     if (this.#file !== null) writeSync(this.#file, `${JSON.stringify(finding)}\n`);
-    if (finding.id === null && finding.code === "table_not_taken") return;
     const { table, code, id } = finding;
+    // The plan has told it already.
+    if (code === "table_not_taken") return;
     const counted = this.#counted.get(`${table} ${code}`) ?? { finding, rows: 0, ids: [] };
     counted.rows += 1;
     if (id !== null && counted.ids.length < IDS_SHOWN) counted.ids.push(id);
@@ -66,7 +67,7 @@ export function tellPlan({ backend, tables, leftOut }: ImportPlan, terminal: Ter
   for (const table of tables) tellMapping(table, terminal);
   terminal.out("");
   for (const { table, rows, why } of leftOut) {
-    terminal.out(`left out: ${table}, ${rows} rows: ${why}`);
+    terminal.out(`left out: ${table}, ${amount(rows)}: ${why}`);
   }
   if (leftOut.length > 0) terminal.out("");
 }
@@ -75,7 +76,7 @@ function tellMapping({ mapping, rows, known, highestId }: PlannedTable, terminal
   const { table, noun, columns, leftOut } = mapping;
   const here = known === 0 ? "" : `, ${known} of them taken before`;
   terminal.out("");
-  terminal.out(`${table} → ${TARGET_TABLE[noun]}: ${rows} rows${here}`);
+  terminal.out(`${table} → ${TARGET_TABLE[noun]}: ${amount(rows)}${here}`);
   const width = Math.max(...columns.map(({ from }) => from.length));
   for (const { field, from, to } of columns) {
     const ids = highestId === null ? ", new ones" : ", kept where they are free here";
@@ -85,6 +86,10 @@ function tellMapping({ mapping, rows, known, highestId }: PlannedTable, terminal
     terminal.out(`  ${"".padEnd(width)} → created_at_ms, the time of the import`);
   }
   for (const { column, why } of leftOut) terminal.out(`  left out: ${column}, which ${why}`);
+}
+
+function amount(rows: number): string {
+  return `${rows} ${rows === 1 ? "row" : "rows"}`;
 }
 
 export function tellTallies(
@@ -100,7 +105,8 @@ export function tellTallies(
     for (const outcome of ["left out", "changed"] as const) {
       for (const { finding, rows, ids } of report.of(table, outcome)) {
         const shown = rows > ids.length ? [...ids, "…"] : ids;
-        terminal.out(`  ${rows} ${outcome}: ${finding.reason} (id ${shown.join(", ")})`);
+        const which = ids.length === 0 ? "" : ` (id ${shown.join(", ")})`;
+        terminal.out(`  ${rows} ${outcome}: ${finding.reason}${which}`);
       }
     }
   }

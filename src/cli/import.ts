@@ -26,6 +26,8 @@ import { refuseUsage } from "./with-settings.ts";
 
 /** Longer than a writer on the same SQLite file waits between two looks at its lock. */
 const PAUSE_BETWEEN_WRITES_MS = 25;
+/** Nobody waits for an answer: on a busy machine a statement may take longer than one of a request. */
+const STATEMENT_TIMEOUT_MS = 60_000;
 
 export const importCommand: Command = {
   name: "import",
@@ -98,7 +100,9 @@ async function withTarget(
   }
   // A plan seals nothing.
   const secret = applies ? programSecret({ database: target, ...config }) : "";
-  const database = openDatabase(target, commandLog(terminal));
+  // A prepared statement keeps the plan that was best while the tables were empty.
+  const limits = { statementTimeoutMs: STATEMENT_TIMEOUT_MS, prepare: false };
+  const database = openDatabase({ ...target, ...limits }, commandLog(terminal));
   try {
     await requireCurrentSchema(database);
     const pauseMs = database.engine === "sqlite" ? PAUSE_BETWEEN_WRITES_MS : 0;

@@ -22,11 +22,6 @@ const TODO_COLUMNS = `id, user_id, title, title_key, description, description_ke
 const ITEM_COLUMNS = "id, user_id, name, description, created_at_ms, updated_at_ms";
 
 export function importReads(connection: Connection, engine: Database["engine"]): ImportReads {
-  const byKey = async (sql: string, tableId: number, keys: readonly string[]) => {
-    const asked = listed(keys, 2);
-    const rows = await connection.all(`${sql} IN ${asked.sql}`, [tableId, ...asked.values]);
-    return new Map(rows.map((row) => [text(row, "source_key"), integer(row, "target_id")]));
-  };
   const inUse = async (table: string, column: string, values: Iterable<SqlValue>) => {
     const wanted = [...values];
     if (wanted.length === 0) return [];
@@ -57,20 +52,14 @@ export function importReads(connection: Connection, engine: Database["engine"]):
       return row === null ? 0 : integer(row, "n");
     },
 
-    taken: (tableId, keys) =>
-      byKey(
-        "SELECT source_key, target_id FROM imported_rows WHERE import_id = $1 AND source_key",
-        tableId,
-        keys,
-      ),
-
-    owners: (tableId, keys) =>
-      byKey(
-        `SELECT r.source_key, r.target_id FROM imported_rows r JOIN users u ON u.id = r.target_id
-         WHERE r.import_id = $1 AND r.source_key`,
-        tableId,
-        keys,
-      ),
+    async taken(tableId, keys) {
+      const asked = listed(keys, 2);
+      const rows = await connection.all(
+        `SELECT source_key, target_id FROM imported_rows WHERE import_id = $1 AND source_key IN ${asked.sql}`,
+        [tableId, ...asked.values],
+      );
+      return new Map(rows.map((row) => [text(row, "source_key"), integer(row, "target_id")]));
+    },
 
     async namesInUse(realm, { ids, emails, usernameKeys, phones }): Promise<AccountNames> {
       const table = TARGET_TABLE[realm];

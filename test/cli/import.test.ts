@@ -58,6 +58,7 @@ nothing was written: --apply does it
 
   test("takes them beside a running server, where they log in; the report says what was not taken", async () => {
     const folder = await folderWith(fixture("003", "sqlite"));
+    const source = readFileSync(join(folder, "old.db"));
     const server = await serve(folder, SETTINGS);
     const applied = await importing(folder, ["sqlite:///old.db", "--apply", "--report", "report.jsonl"]);
     expect(applied).toMatchObject({ exitCode: 0, stderr: "" });
@@ -78,6 +79,7 @@ nothing was written: --apply does it
       },
     ]);
     expect(statSync(report).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(folder, "old.db")).equals(source)).toBe(true);
 
     const body = new URLSearchParams({ username: "john", password: "secure123" });
     const login = await fetch(`${server.url}/api/v1/auth/login`, { method: "POST", body });

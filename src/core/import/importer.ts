@@ -176,9 +176,17 @@ export class Importer {
 
   async #accountsOf(reads: Reads, keys: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const id = this.#users?.id ?? null;
-    const here = id === null ? [] : await reads.imports.owners(id, keys);
+    const taken = id === null ? [] : [...(await reads.imports.taken(id, keys))];
+    // One that was purged here since is known, and is no owner any more.
+    const here = await reads.imports.idsInUse(
+      "user",
+      taken.map(([, account]) => account),
+    );
     const foreseen = keys.filter((key) => this.#foreseenUsers.has(key));
-    return new Map([...foreseen.map((key) => [key, 0] as const), ...here]);
+    return new Map([
+      ...foreseen.map((key) => [key, 0] as const),
+      ...taken.filter(([, account]) => here.has(account)),
+    ]);
   }
 
   #record(event: AuditEntry["event"], detail: NonNullable<AuditEntry["detail"]>): Promise<void> {

@@ -30,8 +30,6 @@ export interface ImportReads {
   countTaken(tableId: number): Promise<number>;
   /** Where rows went, by their keys in the source: also those that were removed here since. */
   taken(tableId: number, keys: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** The accounts that these rows became, and that are still here, deleted or not. */
-  owners(tableId: number, keys: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Those of the given that accounts have, deleted ones too. */
   namesInUse(realm: Realm, asked: AccountNames): Promise<AccountNames>;
   idsInUse(noun: ImportNoun, ids: readonly number[]): Promise<ReadonlySet<number>>;
