@@ -165,6 +165,30 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
   });
 });
 
+forEachEngine("what only SQLite keeps", (start) => {
+  const source = temporarySource(
+    "sqlite",
+    `CREATE TABLE users (id CHAR(32) PRIMARY KEY, email VARCHAR, hashed_password VARCHAR);
+     CREATE TABLE todos (id CHAR(32) PRIMARY KEY, title VARCHAR, user_id CHAR(32));
+     INSERT INTO users VALUES (NULL, 'nobody@example.com', NULL), ('a1', 'ada@example.com', NULL);
+     INSERT INTO todos VALUES ('b1', 'a' || char(0) || 'b', 'a1'), ('b2', 'Fine', 'a1'), (x'c0ffee', 'Bytes', 'a1');`,
+  );
+  const program = shared(start, SETTINGS);
+
+  test("is told as well: rows without an id, texts with NUL; an account without a hash has no password", async () => {
+    const imported = await importFrom(program(), source);
+    expect(codes(imported)).toEqual([
+      "users null key_missing",
+      "users a1 password_unknown",
+      "todos b1 text_unreadable",
+    ]);
+    expect(imported.tallies.map(({ taken, leftOut }) => [taken, leftOut])).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+  });
+});
+
 forEachEngine("an import that is ended", (start) => {
   const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)`;
   const source = temporarySource(

@@ -24,7 +24,7 @@ export interface AccountNames {
 export type Placed<Draft> = Draft & { readonly id: number; readonly key: string };
 export type PlacedOwned = Placed<OwnedDraft> & { readonly accountId: number };
 
-/** What an import needs from storage. A batch is a few hundred rows at most. */
+/** What an import needs from storage. A batch is a thousand rows at most. */
 export interface ImportReads {
   table(source: string, table: string, noun: ImportNoun): Promise<KnownTable>;
   countTaken(tableId: number): Promise<number>;
