@@ -5,7 +5,9 @@ import { integer, integerOrNull } from "./rows.ts";
 export interface Ids {
   /** The last one that was given; 0 before the first. */
   last(): Promise<number>;
-  /** Nothing is given an id up to this one any more. The first thing to be done in a write. */
+  /** The last one, and nothing else is given one until this write ends. */
+  hold(): Promise<number>;
+  /** Nothing is given an id up to this one any more; held before. */
   raise(to: number): Promise<void>;
   take(count: number): Promise<readonly number[]>;
 }
@@ -29,6 +31,7 @@ function sqliteIds(connection: Connection, table: string): Ids {
   };
   return {
     last,
+    hold: last,
     raise,
     async take(count) {
       const before = await last();
@@ -46,9 +49,12 @@ function postgresIds(connection: Connection, table: string): Ids {
   };
   return {
     last,
-    async raise(to) {
+    async hold() {
       // A sequence is in no transaction: an id that is given between the look and the change would be given twice.
       await connection.run(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
+      return last();
+    },
+    async raise(to) {
       if ((await last()) < to) await connection.first(`SELECT setval(${sequence}, $1)`, [to]);
     },
     async take(count) {

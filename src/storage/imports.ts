@@ -11,7 +11,7 @@ import type {
 import type { AccountDraft } from "../core/import/rows.ts";
 import { searchKey } from "../core/search.ts";
 import { listed, lots, places } from "./batches.ts";
-import type { Connection, Database, SqlValue } from "./database.ts";
+import type { Connection, Database, Row, SqlValue } from "./database.ts";
 import { idsOf } from "./ids.ts";
 import { integer, text } from "./rows.ts";
 
@@ -40,9 +40,9 @@ export function importReads(connection: Connection, engine: Database["engine"]):
         "SELECT id, ids_above, ids_up_to FROM imports WHERE source = $1 AND source_table = $2",
         [source, table],
       );
-      if (row === null) return { id: null, idsAbove: lastId, idsUpTo: lastId, lastId };
-      const [idsAbove, idsUpTo] = [integer(row, "ids_above"), integer(row, "ids_up_to")];
-      return { id: integer(row, "id"), idsAbove, idsUpTo, lastId };
+      return row === null
+        ? { id: null, idsAbove: lastId, idsUpTo: lastId, lastId }
+        : { ...knownTable(row), lastId };
     },
 
     async countTaken(tableId) {
@@ -87,19 +87,28 @@ export function importWrites(connection: Connection, engine: Database["engine"])
     ...reads,
 
     async begin(source, table, noun, idsUpTo, nowMs): Promise<KnownTable> {
-      const ids = idsOf(connection, engine, TARGET_TABLE[noun]);
-      // Nobody is given an id between the look and the change.
-      await ids.raise(0);
-      const found = await reads.table(source, table, noun);
-      const upTo = Math.max(found.idsUpTo, idsUpTo);
-      await ids.raise(upTo);
-      const row = await connection.first(
-        `INSERT INTO imports (source, source_table, ids_above, ids_up_to, started_at_ms)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (source, source_table) DO UPDATE SET ids_up_to = excluded.ids_up_to RETURNING id`,
-        [source, table, found.idsAbove, upTo, nowMs],
+      // The table's row first, as in every batch: of two that want both, none waits for the other.
+      const isNew = await connection.run(
+        `INSERT INTO imports (source, source_table, ids_above, ids_up_to, started_at_ms) VALUES ($1, $2, 0, 0, $3)
+         ON CONFLICT (source, source_table) DO NOTHING`,
+        [source, table, nowMs],
       );
-      return { ...found, id: integer(row ?? {}, "id") };
+      const row = await connection.first(
+        "UPDATE imports SET ids_up_to = ids_up_to WHERE source = $1 AND source_table = $2 RETURNING id, ids_above, ids_up_to",
+        [source, table],
+      );
+      if (row === null) throw new Error("an import that was begun has no row");
+      const ids = idsOf(connection, engine, TARGET_TABLE[noun]);
+      const lastId = await ids.hold();
+      const known = isNew === 1 ? { ...knownTable(row), idsAbove: lastId, idsUpTo: lastId } : knownTable(row);
+      const upTo = Math.max(known.idsUpTo, idsUpTo);
+      await ids.raise(upTo);
+      await connection.run("UPDATE imports SET ids_above = $2, ids_up_to = $3 WHERE id = $1", [
+        known.id,
+        known.idsAbove,
+        upTo,
+      ]);
+      return { ...known, lastId };
     },
 
     async lock(tableId) {
@@ -121,6 +130,14 @@ export function importWrites(connection: Connection, engine: Database["engine"])
         "imported_rows (import_id, source_key, target_id)",
         rows.map(({ key, id }) => [tableId, key, id]),
       ),
+  };
+}
+
+function knownTable(row: Row) {
+  return {
+    id: integer(row, "id"),
+    idsAbove: integer(row, "ids_above"),
+    idsUpTo: integer(row, "ids_up_to"),
   };
 }
 

@@ -262,6 +262,29 @@ forEachEngine("an import that is ended", (start) => {
 /** The first two record the import and begin its table; the third batch is the one that has something new. */
 const BATCH_WRITE = 5;
 
+forEachEngine("two imports of the same at once", (start) => {
+  const source = temporarySource(
+    "sqlite",
+    `${LOOSE}
+     INSERT INTO users WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+       SELECT i, 'user' || i || '@example.com', NULL, NULL, NULL, '${HASH}', NULL, TRUE, NULL, NULL, NULL FROM n;`,
+  );
+  const program = shared(start, SETTINGS);
+
+  test("take every row once between them", async () => {
+    const both = await Promise.all([importFrom(program(), source), importFrom(program(), source)]);
+    const sum = (count: "taken" | "known" | "leftOut") =>
+      both.flatMap(({ tallies }) => tallies.map((tally) => tally[count])).reduce((a, b) => a + b);
+    expect({ taken: sum("taken"), known: sum("known"), leftOut: sum("leftOut") }).toEqual({
+      taken: 3_000,
+      known: 3_000,
+      leftOut: 0,
+    });
+    expect(both.flatMap(codes)).toEqual([]);
+    expect(await program().core.store.read.accounts("user").liveCount()).toBe(3_000);
+  });
+});
+
 forEachEngine("ids of accounts that are gone", (start) => {
   const source = temporarySource("sqlite", LOOSE + user(1, { email: "ada@example.com" }));
   const program = shared(start, SETTINGS);
