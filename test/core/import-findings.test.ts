@@ -263,10 +263,12 @@ forEachEngine("an import that is ended", (start) => {
 const BATCH_WRITE = 5;
 
 forEachEngine("two imports of the same at once", (start) => {
+  const many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)";
   const source = temporarySource(
     "sqlite",
     `${LOOSE}
-     INSERT INTO users WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+     INSERT INTO todos ${many} SELECT i, 'Todo ' || i, NULL, FALSE, NULL, i, NULL, NULL FROM n;
+     INSERT INTO users ${many}
        SELECT i, 'user' || i || '@example.com', NULL, NULL, NULL, '${HASH}', NULL, TRUE, NULL, NULL, NULL FROM n;`,
   );
   const program = shared(start, SETTINGS);
@@ -276,8 +278,8 @@ forEachEngine("two imports of the same at once", (start) => {
     const sum = (count: "taken" | "known" | "leftOut") =>
       both.flatMap(({ tallies }) => tallies.map((tally) => tally[count])).reduce((a, b) => a + b);
     expect({ taken: sum("taken"), known: sum("known"), leftOut: sum("leftOut") }).toEqual({
-      taken: 3_000,
-      known: 3_000,
+      taken: 6_000,
+      known: 6_000,
       leftOut: 0,
     });
     expect(both.flatMap(codes)).toEqual([]);
