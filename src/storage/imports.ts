@@ -88,7 +88,7 @@ export function importWrites(connection: Connection, engine: Database["engine"])
 
     async begin(source, table, noun, idsUpTo, nowMs): Promise<KnownTable> {
       // The table's row first, as in every batch: of two that want both, none waits for the other.
-      const isNew = await connection.run(
+      const inserted = await connection.run(
         `INSERT INTO imports (source, source_table, ids_above, ids_up_to, started_at_ms) VALUES ($1, $2, 0, 0, $3)
          ON CONFLICT (source, source_table) DO NOTHING`,
         [source, table, nowMs],
@@ -100,7 +100,8 @@ export function importWrites(connection: Connection, engine: Database["engine"])
       if (row === null) throw new Error("an import that was begun has no row");
       const ids = idsOf(connection, engine, TARGET_TABLE[noun]);
       const lastId = await ids.hold();
-      const known = isNew === 1 ? { ...knownTable(row), idsAbove: lastId, idsUpTo: lastId } : knownTable(row);
+      const known =
+        inserted === 1 ? { ...knownTable(row), idsAbove: lastId, idsUpTo: lastId } : knownTable(row);
       const upTo = Math.max(known.idsUpTo, idsUpTo);
       await ids.raise(upTo);
       await connection.run("UPDATE imports SET ids_above = $2, ids_up_to = $3 WHERE id = $1", [

@@ -2,64 +2,19 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OPERATOR } from "../../src/core/actor.ts";
-import { Fault } from "../../src/core/fault.ts";
 import { CHANGED, LEFT_OUT } from "../../src/core/import/findings.ts";
 import { SourceRefused } from "../../src/core/import/source.ts";
-import type { Store } from "../../src/core/store.ts";
 import { openSource } from "../../src/storage/source.ts";
 import { recognise } from "../../src/core/import/backends.ts";
 import { failureOf } from "../support/failure.ts";
-import { importFrom, temporarySource } from "../support/import.ts";
-import type { Imported } from "../support/import.ts";
+import { codes, importFrom, LOOSE, temporarySource, todo, user } from "../support/import.ts";
 import { hasPostgres } from "../support/postgres.ts";
 import { scratchFolder } from "../support/process.ts";
 import { forEachEngine, shared } from "../support/program.ts";
+import { PASSWORD } from "../support/someone.ts";
 
 const isPostgresThere = await hasPostgres();
 const SETTINGS = { RATE_LIMIT_ENABLED: "false" };
-const PASSWORD = "password123";
-
-/** No hash that anybody knows a password for. */
-const HASH = "$2b$10$ynvpiVO1NYf8wSh9aJBlXO9FRwFxkJOXY1c2WQy7BbofQXf.4j5km";
-
-/** Every column that is taken of anything, of types that hold whatever a test puts there. */
-const LOOSE = `
-  CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR, username VARCHAR, name VARCHAR, phone VARCHAR,
-    hashed_password VARCHAR, role VARCHAR, is_active BOOLEAN, created_at VARCHAR, updated_at VARCHAR, deleted_at VARCHAR);
-  CREATE TABLE todos (id INTEGER PRIMARY KEY, title VARCHAR, description VARCHAR, completed BOOLEAN, priority VARCHAR,
-    user_id INTEGER, created_at VARCHAR, updated_at VARCHAR);
-`;
-
-interface UserRow {
-  readonly email: string | null;
-  readonly username?: string;
-  readonly name?: string;
-  readonly phone?: string;
-  readonly hash?: string;
-  readonly role?: string;
-  readonly active?: string;
-  readonly created?: string;
-}
-
-const literal = (text: string | null | undefined) =>
-  text === null || text === undefined ? "NULL" : `'${text.replaceAll("'", "''")}'`;
-
-function user(id: number, { hash = HASH, active = "TRUE", ...row }: UserRow): string {
-  const values = [row.email, row.username, row.name, row.phone, hash, row.role].map(literal).join(", ");
-  return `INSERT INTO users VALUES (${id}, ${values}, ${active}, ${literal(row.created)}, NULL, NULL);\n`;
-}
-
-function todo(
-  id: number,
-  title: string,
-  owner: number | null,
-  rest: { description?: string; priority?: string } = {},
-) {
-  const values = [title, rest.description].map(literal).join(", ");
-  return `INSERT INTO todos VALUES (${id}, ${values}, FALSE, ${literal(rest.priority)}, ${owner ?? "NULL"}, NULL, NULL);\n`;
-}
-
-const codes = ({ findings }: Imported) => findings.map(({ table, id, code }) => `${table} ${id} ${code}`);
 
 forEachEngine("what cannot be taken as it is", (start, engine) => {
   const source = temporarySource(
@@ -186,122 +141,6 @@ forEachEngine("what only SQLite keeps", (start) => {
       [1, 1],
       [2, 1],
     ]);
-  });
-});
-
-forEachEngine("an import that is ended", (start) => {
-  const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)`;
-  const source = temporarySource(
-    "sqlite",
-    `${LOOSE}
-     INSERT INTO users ${many} SELECT i, 'user' || i || '@example.com', 'user' || i, NULL, NULL, '${HASH}', NULL, TRUE,
-       '2026-01-04 10:00:00', NULL, NULL FROM n;
-     INSERT INTO todos ${many} SELECT i, 'Todo ' || i, NULL, FALSE, NULL, 1 + i % 2500, NULL, NULL FROM n;`,
-  );
-  const program = shared(start, SETTINGS);
-  const counts = ({ tallies }: Imported) =>
-    tallies.map(({ table, taken, known, leftOut }) => [table, taken, known, leftOut]);
-
-  test("goes on where it was; ids are kept, although somebody registered in between", async () => {
-    expect(counts(await importFrom(program(), source, { stopAfter: 1 }))).toEqual([["users", 1_000, 0, 0]]);
-    const { core } = program();
-    const stranger = { email: "stranger@example.com", password: PASSWORD };
-    expect((await core.accounts.register("user", stranger, OPERATOR)).id).toBe(2_501);
-
-    expect(counts(await importFrom(program(), source, { stopAfter: 4 }))).toEqual([
-      ["users", 1_500, 1_000, 0],
-      ["todos", 1_000, 0, 0],
-    ]);
-    expect(counts(await importFrom(program(), source))).toEqual([
-      ["users", 0, 2_500, 0],
-      ["todos", 1_500, 1_000, 0],
-    ]);
-    expect((await core.store.read.accounts("user").byName("user2500"))?.id).toBe(2_500);
-    expect(await core.store.read.todos.byId(2_499)).toMatchObject({ accountId: 2_500, title: "Todo 2499" });
-    const directory = { search: null, isActive: null, deleted: false };
-    expect(await core.store.read.directory.count(directory)).toBe(2_501);
-  });
-
-  test("takes rows that came since; an id that was given to another meanwhile is not kept", async () => {
-    await source.run(
-      user(2_501, { email: "late@example.com" }) + user(2_600, { email: "later@example.com" }),
-    );
-    const imported = await importFrom(program(), source);
-    expect(counts(imported)[0]).toEqual(["users", 2, 2_500, 0]);
-    expect(codes(imported)).toEqual(["users 2501 id_new"]);
-    const accounts = program().core.store.read.accounts("user");
-    expect((await accounts.byName("later@example.com"))?.id).toBe(2_600);
-    expect((await accounts.byName("late@example.com"))?.id).toBe(2_601);
-  });
-
-  test("under another name is another source, of which all is here already", async () => {
-    const { plan, tallies } = await importFrom(program(), source, { name: "a copy", applies: false });
-    expect(plan.tables.map(({ known }) => known)).toEqual([0, 0]);
-    expect(tallies.map(({ taken }) => taken)).toEqual([0, 0]);
-  });
-
-  test("looks anew at a batch in which somebody else was first", async () => {
-    await source.run(user(3_000, { email: "racer@example.com" }));
-    const { core } = program();
-    let writes = 0;
-    const racing: Store = {
-      ...core.store,
-      async write(work) {
-        writes += 1;
-        // What PostgreSQL answers where a registration was committed between the look and the insert.
-        if (writes !== BATCH_WRITE) return core.store.write(work);
-        await core.accounts.register("user", { email: "racer@example.com", password: PASSWORD }, OPERATOR);
-        throw Fault.of({ kind: "conflict", noun: "user", field: "email" });
-      },
-    };
-    const imported = await importFrom({ ...program(), core: { ...core, store: racing } }, source);
-    expect(codes(imported)).toEqual(["users 3000 email_taken"]);
-  });
-});
-
-/** The first two record the import and begin its table; the third batch is the one that has something new. */
-const BATCH_WRITE = 5;
-
-forEachEngine("two imports of the same at once", (start) => {
-  const many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)";
-  const source = temporarySource(
-    "sqlite",
-    `${LOOSE}
-     INSERT INTO todos ${many} SELECT i, 'Todo ' || i, NULL, FALSE, NULL, i, NULL, NULL FROM n;
-     INSERT INTO users ${many}
-       SELECT i, 'user' || i || '@example.com', NULL, NULL, NULL, '${HASH}', NULL, TRUE, NULL, NULL, NULL FROM n;`,
-  );
-  const program = shared(start, SETTINGS);
-
-  test("take every row once between them", async () => {
-    const both = await Promise.all([importFrom(program(), source), importFrom(program(), source)]);
-    const sum = (count: "taken" | "known" | "leftOut") =>
-      both.flatMap(({ tallies }) => tallies.map((tally) => tally[count])).reduce((a, b) => a + b);
-    expect({ taken: sum("taken"), known: sum("known"), leftOut: sum("leftOut") }).toEqual({
-      taken: 6_000,
-      known: 6_000,
-      leftOut: 0,
-    });
-    expect(both.flatMap(codes)).toEqual([]);
-    expect(await program().core.store.read.accounts("user").liveCount()).toBe(3_000);
-  });
-});
-
-forEachEngine("ids of accounts that are gone", (start) => {
-  const source = temporarySource("sqlite", LOOSE + user(1, { email: "ada@example.com" }));
-  const program = shared(start, SETTINGS);
-
-  test("are nobody's again, since their tokens may still be about", async () => {
-    const { core } = program();
-    const gone = await core.accounts.register(
-      "user",
-      { email: "gone@example.com", password: PASSWORD },
-      OPERATOR,
-    );
-    await core.accounts.purge(await core.accounts.delete(gone, OPERATOR), OPERATOR);
-    expect(gone.id).toBe(1);
-    expect(codes(await importFrom(program(), source))).toEqual(["users 1 id_new"]);
-    expect((await core.store.read.accounts("user").byName("ada@example.com"))?.id).toBe(2);
   });
 });
 

@@ -88,3 +88,47 @@ export async function importFrom(
     await source.close();
   }
 }
+
+/** For accounts that nobody logs in to. */
+export const HASH = "$2b$10$ynvpiVO1NYf8wSh9aJBlXO9FRwFxkJOXY1c2WQy7BbofQXf.4j5km";
+
+/** Users and todos with every column that is taken of them, of types that hold whatever a test puts there. */
+export const LOOSE = `
+  CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR, username VARCHAR, name VARCHAR, phone VARCHAR,
+    hashed_password VARCHAR, role VARCHAR, is_active BOOLEAN, created_at VARCHAR, updated_at VARCHAR, deleted_at VARCHAR);
+  CREATE TABLE todos (id INTEGER PRIMARY KEY, title VARCHAR, description VARCHAR, completed BOOLEAN, priority VARCHAR,
+    user_id INTEGER, created_at VARCHAR, updated_at VARCHAR);
+`;
+
+interface UserRow {
+  readonly email: string | null;
+  readonly username?: string;
+  readonly name?: string;
+  readonly phone?: string;
+  readonly hash?: string;
+  readonly role?: string;
+  readonly active?: string;
+  readonly created?: string;
+}
+
+const literal = (text: string | null | undefined) =>
+  text === null || text === undefined ? "NULL" : `'${text.replaceAll("'", "''")}'`;
+
+export function user(id: number, { hash = HASH, active = "TRUE", ...row }: UserRow): string {
+  const values = [row.email, row.username, row.name, row.phone, hash, row.role].map(literal).join(", ");
+  return `INSERT INTO users VALUES (${id}, ${values}, ${active}, ${literal(row.created)}, NULL, NULL);\n`;
+}
+
+export function todo(
+  id: number,
+  title: string,
+  owner: number | null,
+  rest: { description?: string; priority?: string } = {},
+) {
+  const values = [title, rest.description].map(literal).join(", ");
+  return `INSERT INTO todos VALUES (${id}, ${values}, FALSE, ${literal(rest.priority)}, ${owner ?? "NULL"}, NULL, NULL);\n`;
+}
+
+/** What was told, in short. */
+export const codes = ({ findings }: Imported) =>
+  findings.map(({ table, id, code }) => `${table} ${id} ${code}`);
