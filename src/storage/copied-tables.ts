@@ -1,7 +1,7 @@
 import { columnsOf } from "./catalogue.ts";
 import type { Column, ColumnKind } from "./catalogue.ts";
 import type { Connection, Database, Row, SqlValue } from "./database.ts";
-import type { Numbered } from "./given-ids.ts";
+import type { Numbered } from "./ids.ts";
 import { booleanOrNull, bytesOrNull, integerOrNull, textOrNull } from "./rows.ts";
 
 interface CopiedTable {

@@ -4,8 +4,8 @@ import { ALL_ROWS, describeTables, NUMBERED_TABLES, selectInOrder } from "./copi
 import type { Table } from "./copied-tables.ts";
 import { prepareTarget, requireSource } from "./copy-target.ts";
 import type { Database, Row, Snapshot, SqlValue } from "./database.ts";
-import { continueAfter, highestGiven } from "./given-ids.ts";
-import type { Numbered } from "./given-ids.ts";
+import { idsOf } from "./ids.ts";
+import type { Numbered } from "./ids.ts";
 import type { Migration } from "./migrations.ts";
 import { integer } from "./rows.ts";
 import { compareTables, CopyRefused, nameOf, readRow } from "./table-comparison.ts";
@@ -150,8 +150,8 @@ type GivenIds = ReadonlyMap<Numbered, number>;
 async function continueIds(source: Side, target: Database): Promise<GivenIds> {
   const given = new Map<Numbered, number>();
   for (const numbered of NUMBERED_TABLES) {
-    const last = await highestGiven(source.snapshot, source.engine, numbered);
-    await target.write((connection) => continueAfter(connection, target.engine, numbered, last));
+    const last = await idsOf(source.snapshot, source.engine, numbered).last();
+    await target.write((connection) => idsOf(connection, target.engine, numbered).raise(last));
     given.set(numbered, last);
   }
   return given;
@@ -159,7 +159,7 @@ async function continueIds(source: Side, target: Database): Promise<GivenIds> {
 
 async function checkIds(given: GivenIds, target: Side): Promise<void> {
   for (const [numbered, last] of given) {
-    const found = await highestGiven(target.snapshot, target.engine, numbered);
+    const found = await idsOf(target.snapshot, target.engine, numbered).last();
     if (found === last) continue;
     throw new CopyRefused(
       `${NOT_ALIKE}: ids of ${numbered.name} go on after ${found}, in the source after ${last}`,

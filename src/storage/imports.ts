@@ -1,5 +1,6 @@
 import { usernameKey } from "../core/identity.ts";
 import { TARGET_TABLE } from "../core/import/mapping.ts";
+import type { ImportNoun } from "../core/import/mapping.ts";
 import type {
   AccountNames,
   ImportReads,
@@ -13,6 +14,7 @@ import { searchKey } from "../core/search.ts";
 import { listed, lots, places } from "./batches.ts";
 import type { Connection, Database, Row, SqlValue } from "./database.ts";
 import { idsOf } from "./ids.ts";
+import type { Numbered } from "./ids.ts";
 import { integer, text } from "./rows.ts";
 
 const ACCOUNT_COLUMNS = `id, email, username, username_key, name, name_key, phone, password_hash, role, is_active,
@@ -35,7 +37,7 @@ export function importReads(connection: Connection, engine: Database["engine"]):
 
   return {
     async table(source, table, noun) {
-      const lastId = await idsOf(connection, engine, TARGET_TABLE[noun]).last();
+      const lastId = await idsOf(connection, engine, numbered(noun)).last();
       const row = await connection.first(
         "SELECT id, ids_above, ids_up_to FROM imports WHERE source = $1 AND source_table = $2",
         [source, table],
@@ -98,7 +100,7 @@ export function importWrites(connection: Connection, engine: Database["engine"])
         [source, table],
       );
       if (row === null) throw new Error("an import that was begun has no row");
-      const ids = idsOf(connection, engine, TARGET_TABLE[noun]);
+      const ids = idsOf(connection, engine, numbered(noun));
       const lastId = await ids.hold();
       const known =
         inserted === 1 ? { ...knownTable(row), idsAbove: lastId, idsUpTo: lastId } : knownTable(row);
@@ -116,7 +118,7 @@ export function importWrites(connection: Connection, engine: Database["engine"])
       await connection.run("UPDATE imports SET ids_up_to = ids_up_to WHERE id = $1", [tableId]);
     },
 
-    newIds: (noun, count) => idsOf(connection, engine, TARGET_TABLE[noun]).take(count),
+    newIds: (noun, count) => idsOf(connection, engine, numbered(noun)).take(count),
 
     insertAccounts: (realm, accounts) =>
       insert(`${TARGET_TABLE[realm]} (${ACCOUNT_COLUMNS})`, accounts.map(accountRow)),
@@ -181,4 +183,8 @@ function todoRow(todo: PlacedOwned): readonly SqlValue[] {
 function itemRow(item: PlacedOwned): readonly SqlValue[] {
   const { id, accountId, title, description, createdAtMs, updatedAtMs } = item;
   return [id, accountId, title, description, createdAtMs, updatedAtMs];
+}
+
+function numbered(noun: ImportNoun): Numbered {
+  return { name: TARGET_TABLE[noun], ids: "id" };
 }

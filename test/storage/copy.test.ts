@@ -103,6 +103,15 @@ async function fill(database: Database): Promise<void> {
      VALUES ('k', 'user:1', $1, 201, '{}', '{"a":1}', 1, 2), ('K', 'user:1', $1, 204, '{}', NULL, 1, 2)`,
     [new Uint8Array([0, 255])],
   );
+  await run(
+    database,
+    `INSERT INTO imports (source, source_table, ids_above, ids_up_to, started_at_ms)
+     VALUES ('sqlite:////srv/old.db', 'users', 0, 3, 1)`,
+  );
+  await run(
+    database,
+    "INSERT INTO imported_rows (import_id, source_key, target_id) VALUES (1, '1', 1), (1, '😀', 2)",
+  );
   const store = openStore(database, sealer);
   await store.write((tx) =>
     tx.todos.insertMany(
