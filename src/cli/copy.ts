@@ -16,6 +16,7 @@ import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
+import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { databaseOfSettings, refuseUsage } from "./with-settings.ts";
 
@@ -94,15 +95,17 @@ async function copy(from: DatabaseTarget, to: DatabaseTarget, terminal: Terminal
       source.snapshot((reader) => requireSource({ engine: source.engine, reader }, migrations)),
     );
     const report = await withTarget(to, (target) =>
-      copyDatabase({
-        source,
-        target,
-        migrations,
-        clock: systemClock,
-        signal: stopSignal(),
-        onCopied: progress("rows", terminal),
-        onChecked: progress("rows checked", terminal),
-      }),
+      interruptible((signal) =>
+        copyDatabase({
+          source,
+          target,
+          migrations,
+          clock: systemClock,
+          signal,
+          onCopied: progress("rows", terminal),
+          onChecked: progress("rows checked", terminal),
+        }),
+      ),
     );
     tell(report, performance.now() - startedMs, terminal);
   } finally {
@@ -141,18 +144,6 @@ async function reached<T>(side: string, open: () => Promise<T>): Promise<T> {
     const reason = error.cause instanceof Error ? `: ${error.cause.message}` : "";
     throw new Refusal(`${side}: the database cannot be reached${reason}`, exitCodes.unavailable);
   }
-}
-
-/** Aborted by the first Ctrl-C; a second one ends the process at once, and loses nothing more. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-    controller.abort(new Refusal("stopped: the same command goes on from here", exitCodes.interrupted));
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
-  return controller.signal;
 }
 
 function progress(noun: string, terminal: Terminal): (rows: number, total: number) => void {

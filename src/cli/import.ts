@@ -19,6 +19,7 @@ import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
 import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
+import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { firstLine } from "./secret-input.ts";
 import { commandLog, requireCurrentSchema } from "./with-core.ts";
@@ -137,23 +138,22 @@ async function take(
     plan.tables.map(({ mapping, rows }) => [mapping.table, new Progress(terminal, mapping.table, rows)]),
   );
   const report = new ImportReport(file);
-  const interruption = listenForInterruption();
   try {
-    const tallies = await importer.run(plan, {
-      applies: apply,
-      isStopped: () => interruption.happened,
-      onFinding: (finding) => report.add(finding),
-      onProgress: ({ mapping }, rows) => progress.get(mapping.table)?.show(rows),
-      betweenWrites: () => Bun.sleep(pauseMs),
+    await interruptible(async (signal) => {
+      const tallies = await importer.run(plan, {
+        applies: apply,
+        isStopped: () => signal.aborted,
+        onFinding: (finding) => report.add(finding),
+        onProgress: ({ mapping }, rows) => progress.get(mapping.table)?.show(rows),
+        betweenWrites: () => Bun.sleep(pauseMs),
+      });
+      tellTallies(tallies, report, apply, terminal);
+      signal.throwIfAborted();
     });
-    tellTallies(tallies, report, apply, terminal);
+    return exitCodes.ok;
   } finally {
-    interruption.forget();
     report.close();
   }
-  if (!interruption.happened) return exitCodes.ok;
-  terminal.err("latchkey: interrupted; run it again, and it goes on from here");
-  return exitCodes.interrupted;
 }
 
 /** The address of the database without who reads it: another password is no other source. */
@@ -164,25 +164,4 @@ function nameOf(address: DatabaseTarget): string {
   }
   const { hostname, port, pathname } = new URL(address.url);
   return `postgres://${hostname}:${port === "" ? "5432" : port}${pathname}`;
-}
-
-/** The first signal ends the import after the write under way; a second one ends the process as ever. */
-function listenForInterruption(): { readonly happened: boolean; forget(): void } {
-  let happened = false;
-  const onSignal = () => {
-    happened = true;
-    forget();
-  };
-  const forget = () => {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return {
-    get happened() {
-      return happened;
-    },
-    forget,
-  };
 }

@@ -118,7 +118,7 @@ nothing was written: --apply does it
       child.kill("SIGINT");
     }
     expect(await child.exited).toBe(130);
-    expect(await child.stderr.text()).toBe("latchkey: interrupted; run it again, and it goes on from here\n");
+    expect(await child.stderr.text()).toBe("latchkey: stopped: the same command goes on from here\n");
     const taken = Number(/^users: (\d+) taken/m.exec(printed)?.[1]);
     expect(taken).toBeWithin(1, 20_002);
     expect(rows(folder, "users")).toBe(taken);
