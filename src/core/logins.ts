@@ -67,6 +67,8 @@ export class Logins {
     by: Actor,
     grant: (tx: Writes, account: Account) => Promise<T>,
   ): Promise<T> {
+    // In a flood most attempts end here, before they cost a look-up and two writes.
+    this.#hasher.refuseIfFull();
     const account = couldBeName(name) ? await this.#store.read.accounts(realm).byLoginName(name) : null;
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
     const attempt: Attempt = { realm, subject, account, by, failure: "login.failed" };
@@ -108,6 +110,7 @@ export class Logins {
     by: Actor,
     change: (tx: Writes) => Promise<T>,
   ): Promise<T> {
+    this.#hasher.refuseIfFull();
     const { realm } = account;
     const subject = accountSubject(account.id);
     const attempt: Attempt = { realm, subject, account, by, failure: "password.confirmation_failed" };
@@ -138,8 +141,6 @@ export class Logins {
     settle: (tx: Writes) => Promise<Outcome>,
   ): Promise<Outcome | { refusal: "login_failed" }> {
     const { realm, subject, account } = attempt;
-    // In a flood most attempts end here, before they cost two writes each.
-    this.#hasher.refuseIfFull();
     return this.#gate.run(subject, async () => {
       await this.#reserve(attempt);
       const { ok, rehash } = await this.#verify(attempt, password);
