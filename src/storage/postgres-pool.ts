@@ -35,6 +35,7 @@ interface Waiting {
 export class PostgresPool {
   readonly #options: PoolOptions;
   readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #spread: number;
   readonly #waiting = new Set<Waiting>();
   readonly #busy = new Set<Session>();
   readonly #shared: Readonly<Record<Kind, Set<Session>>> = { read: new Set(), write: new Set() };
@@ -45,6 +46,7 @@ export class PostgresPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#spread = Math.ceil(options.poolMax / 2);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }
@@ -65,12 +67,10 @@ export class PostgresPool {
 
   /** To send statements one after the other on one connection costs both sides half of what one for each does. */
   share(kind: Kind): Session | Promise<Session> {
-    const joined = kind === "read" ? this.#filling() : null;
-    if (joined !== null) return this.#joined(joined);
+    const shared = kind === "read" ? this.#filling() : this.#leastLoaded();
+    if (shared !== null) return this.#joined(shared);
     const atHand = this.#atHand();
-    if (atHand !== null) return this.#beginSharing(kind, atHand);
-    const least = kind === "write" ? this.#leastLoaded() : null;
-    return least === null ? this.#openedToShare(kind) : this.#joined(least);
+    return atHand === null ? this.#openedToShare(kind) : this.#beginSharing(kind, atHand);
   }
 
   release(session: Session): void {
@@ -152,11 +152,16 @@ export class PostgresPool {
     return null;
   }
 
-  /** Writes go on connections of their own while there are any, and then evenly: one fsync keeps those of several. */
+  /**
+   * Writes go on connections of their own, since one fsync keeps those of several, but on half of all at most: reads
+   * must find one as well. Then evenly.
+   */
   #leastLoaded(): Session | null {
-    if (this.#waiting.size > 0 || this.#permits < this.#options.poolMax) return null;
+    const { write } = this.#shared;
+    const mayTakeOne = write.size < this.#spread && this.#permits < this.#options.poolMax;
+    if (this.#waiting.size > 0 || mayTakeOne) return null;
     let least: Session | null = null;
-    for (const session of this.#shared.write) {
+    for (const session of write) {
       if (hasRoom(session) && session.sharers < (least?.sharers ?? TOGETHER)) least = session;
     }
     return least;

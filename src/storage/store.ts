@@ -28,9 +28,9 @@ export function openStore(
       const startedMs = performance.now();
       try {
         return await write(async (connection) => {
-          const tx = writes(connection, database.engine, sealer);
+          const tx = new WriteTables(connection, database.engine, sealer);
           const result = await work(tx);
-          await tx.audit.append();
+          await tx.appendNoted();
           return result;
         });
       } catch (error) {
@@ -64,41 +64,64 @@ function reads(connection: Connection, engine: Database["engine"]): Reads {
   };
 }
 
-function writes(
-  connection: Connection,
-  engine: Database["engine"],
-  sealer: AuditSealer,
-): Writes & { readonly audit: AuditNotes } {
-  const audit = auditWrites(connection, sealer);
-  // Made when they are asked for: a write wants one or two of them, and to make them all costs as much as an insert.
-  return {
-    accounts: (realm) => accountWrites(connection, realm),
-    get directory() {
-      return userDirectoryReads(connection);
-    },
-    get items() {
-      return itemWrites(connection);
-    },
-    get idempotency() {
-      return idempotencyWrites(connection);
-    },
-    get imports() {
-      return importWrites(connection, engine);
-    },
-    get sessions() {
-      return sessionWrites(connection);
-    },
-    get todos() {
-      return todoWrites(connection);
-    },
-    get personalTokens() {
-      return personalTokenWrites(connection);
-    },
-    audit,
-    get loginAttempts() {
-      return loginAttemptWrites(connection);
-    },
-  };
+/** Each noun is made when it is asked for: a write wants one or two, and to make them all costs as much as an insert. */
+class WriteTables implements Writes {
+  readonly #connection: Connection;
+  readonly #engine: Database["engine"];
+  readonly #sealer: AuditSealer;
+  #audit: AuditNotes | null = null;
+
+  constructor(connection: Connection, engine: Database["engine"], sealer: AuditSealer) {
+    this.#connection = connection;
+    this.#engine = engine;
+    this.#sealer = sealer;
+  }
+
+  accounts(realm: Realm) {
+    return accountWrites(this.#connection, realm);
+  }
+
+  get directory() {
+    return userDirectoryReads(this.#connection);
+  }
+
+  get items() {
+    return itemWrites(this.#connection);
+  }
+
+  get idempotency() {
+    return idempotencyWrites(this.#connection);
+  }
+
+  get imports() {
+    return importWrites(this.#connection, this.#engine);
+  }
+
+  get sessions() {
+    return sessionWrites(this.#connection);
+  }
+
+  get todos() {
+    return todoWrites(this.#connection);
+  }
+
+  get personalTokens() {
+    return personalTokenWrites(this.#connection);
+  }
+
+  get loginAttempts() {
+    return loginAttemptWrites(this.#connection);
+  }
+
+  get audit() {
+    this.#audit ??= auditWrites(this.#connection, this.#sealer);
+    return this.#audit;
+  }
+
+  /** Writes what was noted for the trail, where anything was. */
+  appendNoted(): Promise<void> | undefined {
+    return this.#audit?.append();
+  }
 }
 
 function perRealm<T>(make: (realm: Realm) => T): (realm: Realm) => T {
