@@ -1,0 +1,133 @@
+import { within } from "../core/deadline.ts";
+import type { Row, ScriptConnection, SqlValue } from "./database.ts";
+import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
+import type { Answer, Session } from "./postgres-session.ts";
+
+/** How a transaction begins, and how long its parts may take. */
+export interface Plan {
+  /** Null where the one statement is the whole transaction. */
+  readonly begin: string | null;
+  readonly beginMs: number;
+  readonly statementMs: number;
+  readonly totalMs: number;
+}
+
+/** One transaction of one session: all of its work is kept, or none of it. */
+export class Transaction {
+  readonly session: Session;
+  readonly #plan: Plan;
+  #hasBegun = false;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(session: Session, plan: Plan) {
+    this.session = session;
+    this.#plan = plan;
+  }
+
+  async run<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
+    const connection = new TransactionConnection(this.session, this.#plan.statementMs);
+    try {
+      await this.#begin();
+      const value = await within(work(connection), this.#plan.totalMs, "a transaction");
+      connection.end();
+      connection.refuseIfDoomed();
+      await this.#commit();
+      return value;
+    } catch (error) {
+      connection.end();
+      this.#failure = connection.failure;
+      await this.#rollBack(connection);
+      throw translated(error);
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { begin, beginMs } = this.#plan;
+    if (begin !== null) await this.session.query(begin, undefined, beginMs);
+    this.#hasBegun = true;
+  }
+
+  async #commit(): Promise<void> {
+    const { begin, beginMs } = this.#plan;
+    if (begin === null) return;
+    const { command } = await this.session.query("COMMIT", undefined, beginMs);
+    // The server answers the COMMIT of a failed transaction with ROLLBACK, and no error.
+    if (command !== "COMMIT") throw new Error("the transaction was rolled back by the server");
+  }
+
+  /** Before BEGIN was answered nothing of the work was sent; after it, the server must have undone all of it. */
+  mayRunAgain(): boolean {
+    if (!this.#hasBegun) return !this.session.isOpen && !this.session.fellSilent;
+    return gaveWay(this.#failure?.error) || hasStalePlan(this.#failure?.error);
+  }
+
+  /** A connection of which it is not certain that its transaction is over is never used again. */
+  async #rollBack(connection: TransactionConnection): Promise<void> {
+    if (!this.session.isOpen || (this.#plan.begin === null && !connection.isBusy)) return;
+    try {
+      await this.session.query("ROLLBACK", undefined, this.#plan.beginMs);
+    } catch {
+      // What matters is the error that led here; this one only means that the connection is lost as well.
+      this.session.close();
+    }
+  }
+}
+
+/** What `work` writes through: the first failure dooms it, and it ends with its transaction. */
+class TransactionConnection implements ScriptConnection {
+  readonly seeksPairs = true;
+  readonly #session: Session;
+  readonly #statementMs: number;
+  #underWay = 0;
+  #hasEnded = false;
+  failure: { readonly error: unknown } | null = null;
+
+  constructor(session: Session, statementMs: number) {
+    this.#session = session;
+    this.#statementMs = statementMs;
+  }
+
+  async first(sql: string, values: readonly SqlValue[] = []): Promise<Row | null> {
+    return (await this.#query(sql, values)).rows[0] ?? null;
+  }
+
+  async all(sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> {
+    return (await this.#query(sql, values)).rows;
+  }
+
+  async run(sql: string, values: readonly SqlValue[] = []): Promise<number> {
+    return (await this.#query(sql, values)).count;
+  }
+
+  async script(sql: string): Promise<void> {
+    await this.#query(sql, undefined);
+  }
+
+  refuseIfDoomed(): void {
+    if (this.failure !== null) throw this.failure.error;
+    if (this.isBusy) throw new Error("a write ended with a statement that nobody awaited");
+  }
+
+  /** Whether a statement is still under way. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  async #query(sql: string, values: readonly SqlValue[] | undefined): Promise<Answer> {
+    if (this.#hasEnded) throw new Error("this write is over: its connection takes no more statements");
+    if (this.failure !== null) throw this.failure.error;
+    this.#underWay += 1;
+    try {
+      return await this.#session.query(sql, values, this.#statementMs);
+    } catch (error) {
+      this.failure ??= { error };
+      throw error;
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+}
