@@ -5,9 +5,6 @@
  *
  * SQLite runs in a temporary folder; PostgreSQL only where an address is given, and what is in it stays there.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { migrationFiles } from "../migrations/index.ts";
 import { AuditSealer } from "../src/core/audit-chain.ts";
 import { systemClock } from "../src/core/clock.ts";
@@ -16,9 +13,8 @@ import type { UserFilter } from "../src/core/store.ts";
 import { UserDirectory } from "../src/core/user-directory.ts";
 import type { Database } from "../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../src/storage/migrations.ts";
-import { openPostgres } from "../src/storage/postgres.ts";
-import { openSqlite } from "../src/storage/sqlite.ts";
 import { openStore } from "../src/storage/store.ts";
+import { onEachEngine } from "./engines.ts";
 
 const USERS = Number(process.argv[2] ?? 1_000_000);
 const POSTGRES_URL = process.argv[3];
@@ -108,25 +104,4 @@ function told(durationsMs: readonly number[]): string {
   return `median ${at(0.5)} ms, worst ${at(1)} ms`;
 }
 
-const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
-const sqlite = openSqlite({ path: join(folder, "bench.db"), watchdogMs: 600_000 });
-try {
-  await measure(sqlite);
-} finally {
-  await sqlite.close();
-  rmSync(folder, { recursive: true, force: true });
-}
-if (POSTGRES_URL !== undefined) {
-  const postgres = openPostgres({
-    url: POSTGRES_URL,
-    poolMax: 10,
-    acquireTimeoutMs: 5_000,
-    statementTimeoutMs: 60_000,
-    prepare: true,
-  });
-  try {
-    await measure(postgres);
-  } finally {
-    await postgres.close();
-  }
-}
+await onEachEngine(POSTGRES_URL, measure);

@@ -5,18 +5,14 @@
  *
  * SQLite runs in a temporary folder; PostgreSQL only where an address is given, and what is in it stays there.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { migrationFiles } from "../migrations/index.ts";
 import { OPERATOR } from "../src/core/actor.ts";
 import { AuditSealer } from "../src/core/audit-chain.ts";
 import { systemClock } from "../src/core/clock.ts";
 import type { Database } from "../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../src/storage/migrations.ts";
-import { openPostgres } from "../src/storage/postgres.ts";
-import { openSqlite } from "../src/storage/sqlite.ts";
 import { openStore } from "../src/storage/store.ts";
+import { onEachEngine } from "./engines.ts";
 
 const POSTGRES_URL = process.argv[2];
 const AT_ONCE = 32;
@@ -41,23 +37,6 @@ async function measure(database: Database): Promise<void> {
   console.log(
     `${database.engine}: ${Math.round(writes / SECONDS)} audited writes a second, ${AT_ONCE} at once`,
   );
-  await database.close();
 }
 
-const folder = mkdtempSync(join(tmpdir(), "latchkey-audited-"));
-try {
-  await measure(openSqlite({ path: join(folder, "audited.db") }));
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
-if (POSTGRES_URL !== undefined) {
-  await measure(
-    openPostgres({
-      url: POSTGRES_URL,
-      poolMax: 10,
-      acquireTimeoutMs: 10_000,
-      statementTimeoutMs: 10_000,
-      prepare: true,
-    }),
-  );
-}
+await onEachEngine(POSTGRES_URL, measure);

@@ -7,9 +7,6 @@
  * given, and what is in it stays there.
  */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { migrationFiles } from "../migrations/index.ts";
 import type { Actor } from "../src/core/actor.ts";
 import { AuditSealer } from "../src/core/audit-chain.ts";
@@ -18,10 +15,9 @@ import { makeDemo } from "../src/core/demo.ts";
 import type { Store, Writes } from "../src/core/store.ts";
 import type { Database } from "../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../src/storage/migrations.ts";
-import { openPostgres } from "../src/storage/postgres.ts";
 import { integer } from "../src/storage/rows.ts";
-import { openSqlite } from "../src/storage/sqlite.ts";
 import { openStore } from "../src/storage/store.ts";
+import { onEachEngine } from "./engines.ts";
 
 const ACCOUNTS = Number(process.argv[2] ?? 20_000);
 const POSTGRES_URL = process.argv[3];
@@ -137,23 +133,6 @@ async function measure(database: Database): Promise<void> {
   demo.tag = "more";
   const withTodos = await grownBy(database, ACCOUNTS, () => fill(ACCOUNTS, ACCOUNTS * TODOS_EACH));
   tell("a todo", Math.round((withTodos - account) / TODOS_EACH));
-  await database.close();
 }
 
-const folder = mkdtempSync(join(tmpdir(), "latchkey-sizes-"));
-try {
-  await measure(openSqlite({ path: join(folder, "sizes.db") }));
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
-if (POSTGRES_URL !== undefined) {
-  await measure(
-    openPostgres({
-      url: POSTGRES_URL,
-      poolMax: 4,
-      acquireTimeoutMs: 10_000,
-      statementTimeoutMs: 60_000,
-      prepare: true,
-    }),
-  );
-}
+await onEachEngine(POSTGRES_URL, measure);
