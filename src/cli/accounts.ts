@@ -3,7 +3,6 @@ import { OPERATOR } from "../core/actor.ts";
 import type { Core } from "../core/core.ts";
 import { emailProblem, normalPhone, usernameProblem } from "../core/identity.ts";
 import { AT_LEAST_6, passwordProblem } from "../core/passwords.ts";
-import { loadConfigFromProcess } from "../config.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
@@ -13,7 +12,7 @@ import type { PasswordOptions } from "./secret-input.ts";
 import { Refusal } from "./failures.ts";
 import { hint } from "./nearest.ts";
 import { withCore } from "./with-core.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 /** All options of the two commands; each verb says which of them it takes. */
 const OPTIONS = {
@@ -175,12 +174,9 @@ function accountCommand(
       const misused = misuse(verb, operands, Object.keys(given));
       if (misused !== null) return refuseUsage(this, `${word} ${misused}`, terminal);
 
-      const loaded = loadConfigFromProcess({ envFile });
-      if (!loaded.ok) {
-        for (const mistake of loaded.mistakes) terminal.err(mistake);
-        return exitCodes.config;
-      }
-      return withCore(loaded.config, terminal, { migrates: true }, async (core) => {
+      const config = settingsOf(envFile, terminal);
+      if (config === null) return exitCodes.config;
+      return withCore(config, terminal, { migrates: true }, async (core) => {
         const task = { core, realm, given, terminal };
         if (verb.of === "nobody") await verb.run(task);
         else await verb.run(task, await named(core, realm, operands[0] ?? "", verb.of));

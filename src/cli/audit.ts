@@ -3,7 +3,6 @@ import type { AuditFilter } from "../core/audit.ts";
 import { AuditSealer } from "../core/audit-chain.ts";
 import type { AuditRow, ChainHead } from "../core/audit-chain.ts";
 import type { Core } from "../core/core.ts";
-import { loadConfigFromProcess } from "../config.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
@@ -13,7 +12,7 @@ import { firstLine, readFile } from "./secret-input.ts";
 import { Refusal } from "./failures.ts";
 import { hint } from "./nearest.ts";
 import { withCore } from "./with-core.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 const OPTIONS = {
   "env-file": { type: "string" },
@@ -80,13 +79,10 @@ export const auditCommand: Command = {
     if (foreign !== undefined) return refuseUsage(this, `${verb} does not take --${foreign}`, terminal);
     if (extra !== undefined) return refuseUsage(this, `${verb} does not take "${extra}"`, terminal);
 
-    const loaded = loadConfigFromProcess({ envFile });
-    if (!loaded.ok) {
-      for (const mistake of loaded.mistakes) terminal.err(mistake);
-      return exitCodes.config;
-    }
-    const secret = programSecret(loaded.config);
-    return withCore(loaded.config, terminal, { migrates: false }, (core) =>
+    const config = settingsOf(envFile, terminal);
+    if (config === null) return exitCodes.config;
+    const secret = programSecret(config);
+    return withCore(config, terminal, { migrates: false }, (core) =>
       verb === "verify" ? verify(core, secret, given, terminal) : list(core, given, terminal),
     );
   },

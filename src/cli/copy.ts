@@ -14,6 +14,7 @@ import { openDatabase, openReadOnly } from "../storage/open.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
+import { databaseAddress } from "./database-address.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
 import { interruptible } from "./interruption.ts";
@@ -21,6 +22,7 @@ import { Progress } from "./progress.ts";
 import { databaseOfSettings, refuseUsage } from "./with-settings.ts";
 
 const SIDES = ["from", "to"] as const;
+type Side = (typeof SIDES)[number];
 
 export const copyCommand: Command = {
   name: "copy",
@@ -51,12 +53,16 @@ export const copyCommand: Command = {
     if (from === undefined && to === undefined) {
       return refuseUsage(this, "takes --from, --to or both", terminal);
     }
+    const named: { [side in Side]: DatabaseTarget | null } = { from: null, to: null };
     for (const side of SIDES) {
-      const problem = problemOf(given.values[side]);
-      if (problem !== null) return refuseUsage(this, `--${side} ${problem}`, terminal);
+      const url = given.values[side];
+      if (url === undefined) continue;
+      const address = databaseAddress(url);
+      if (!address.ok) return refuseUsage(this, `--${side} ${address.problem}`, terminal);
+      named[side] = address.value;
     }
-    const source = targetOf(from) ?? databaseOfSettings(envFile, terminal);
-    const target = targetOf(to) ?? (source === null ? null : databaseOfSettings(envFile, terminal));
+    const source = named.from ?? databaseOfSettings(envFile, terminal);
+    const target = named.to ?? (source === null ? null : databaseOfSettings(envFile, terminal));
     if (source === null || target === null) return exitCodes.config;
     try {
       await copy(source, target, terminal);
@@ -68,18 +74,6 @@ export const copyCommand: Command = {
     }
   },
 };
-
-/** What is wrong with an address, which may hold a password. */
-function problemOf(url: string | undefined): string | null {
-  if (url === undefined) return null;
-  const parsed = databaseUrl.parse(url);
-  return parsed.ok ? null : (parsed.problem ?? `takes ${databaseUrl.takes}`);
-}
-
-function targetOf(url: string | undefined): DatabaseTarget | null {
-  const parsed = url === undefined ? null : databaseUrl.parse(url);
-  return parsed?.ok === true ? parsed.value : null;
-}
 
 async function copy(from: DatabaseTarget, to: DatabaseTarget, terminal: Terminal): Promise<void> {
   if ([from, to].some((side) => side.engine === "sqlite" && side.path === IN_MEMORY)) {

@@ -1,12 +1,11 @@
 import { get } from "node:http";
 import { isIPv6 } from "node:net";
 
-import { loadConfigFromProcess } from "../config.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 const PATH = "/health/readiness";
 const DEADLINE_MS = 3_000;
@@ -39,12 +38,9 @@ export function makeHealthcheckCommand(deadlineMs: number): Command {
           ? check(server, deadlineMs, terminal)
           : refuse("--url takes an address that begins with http://");
       }
-      const loaded = loadConfigFromProcess({ envFile });
-      if (!loaded.ok) {
-        for (const mistake of loaded.mistakes) terminal.err(mistake);
-        return exitCodes.config;
-      }
-      const { host, port } = loaded.config;
+      const config = settingsOf(envFile, terminal);
+      if (config === null) return exitCodes.config;
+      const { host, port } = config;
       if (port === 0) return refuse("PORT is 0, so that only --url can tell where the server listens");
       return check(new URL(`http://${reachable(host)}:${port}`), deadlineMs, terminal);
     },

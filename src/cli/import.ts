@@ -1,7 +1,5 @@
 import { existsSync, realpathSync } from "node:fs";
-import { loadConfigFromProcess } from "../config.ts";
 import type { Config } from "../config.ts";
-import { databaseUrl } from "../config/database-url.ts";
 import type { DatabaseTarget } from "../config/database-url.ts";
 import { AuditSealer } from "../core/audit-chain.ts";
 import { systemClock } from "../core/clock.ts";
@@ -16,6 +14,7 @@ import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { programSecret } from "./dev-secret.ts";
+import { databaseAddress } from "./database-address.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
 import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
@@ -23,7 +22,7 @@ import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { firstLine } from "./secret-input.ts";
 import { commandLog, requireCurrentSchema } from "./with-core.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 /** Longer than a writer on the same SQLite file waits between two looks at its lock. */
 const PAUSE_BETWEEN_WRITES_MS = 25;
@@ -65,18 +64,12 @@ export const importCommand: Command = {
     if (extra !== undefined) return refuseUsage(this, "takes one DATABASE_URL", terminal);
     const { "env-file": envFile, apply = false, report, source } = given.values;
     if (source === "") return refuseUsage(this, "--source takes a name", terminal);
-    const address = databaseUrl.parse(url === "-" ? firstLine(await Bun.stdin.text()) : url);
-    if (!address.ok) {
-      const problem = address.problem ?? `takes ${databaseUrl.takes}`;
-      return refuseUsage(this, `DATABASE_URL ${problem}`, terminal);
-    }
-    const loaded = loadConfigFromProcess({ envFile });
-    if (!loaded.ok) {
-      for (const mistake of loaded.mistakes) terminal.err(mistake);
-      return exitCodes.config;
-    }
+    const address = databaseAddress(url === "-" ? firstLine(await Bun.stdin.text()) : url);
+    if (!address.ok) return refuseUsage(this, `DATABASE_URL ${address.problem}`, terminal);
+    const config = settingsOf(envFile, terminal);
+    if (config === null) return exitCodes.config;
     const task = { address: address.value, name: source, apply, report, terminal };
-    return withTarget(loaded.config, apply, terminal, (store, pauseMs) => importFrom(task, store, pauseMs));
+    return withTarget(config, apply, terminal, (store, pauseMs) => importFrom(task, store, pauseMs));
   },
 };
 

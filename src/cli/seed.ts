@@ -1,5 +1,4 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { loadConfigFromProcess } from "../config.ts";
 import { systemClock } from "../core/clock.ts";
 import { demoEmail, makeDemo } from "../core/demo.ts";
 import { silentLog } from "../core/log.ts";
@@ -10,7 +9,7 @@ import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Progress } from "./progress.ts";
 import { withCore } from "./with-core.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 const DEFAULT_USERS = 10;
 const DEFAULT_TODOS = 1_000;
@@ -44,18 +43,15 @@ export const seedCommand: Command = {
     const todos = amount(given.values.todos ?? String(DEFAULT_TODOS), 0);
     if (users === null) return refuseUsage(this, `--users takes a number from 1 to ${MOST}`, terminal);
     if (todos === null) return refuseUsage(this, `--todos takes a number from 0 to ${MOST}`, terminal);
-    const loaded = loadConfigFromProcess({ envFile: given.values["env-file"] });
-    if (!loaded.ok) {
-      for (const mistake of loaded.mistakes) terminal.err(mistake);
-      return exitCodes.config;
-    }
-    if (loaded.config.isProduction && given.values.force !== true) {
+    const config = settingsOf(given.values["env-file"], terminal);
+    if (config === null) return exitCodes.config;
+    if (config.isProduction && given.values.force !== true) {
       terminal.err(
         "latchkey: ENVIRONMENT is production, where demo users are strangers with a key: see --force",
       );
       return exitCodes.failure;
     }
-    return withCore(loaded.config, terminal, { migrates: true }, async ({ store }) => {
+    return withCore(config, terminal, { migrates: true }, async ({ store }) => {
       const password = randomPassword();
       const tag = randomBytes(3).toString("hex");
       const hasher = createHasher({ concurrency: 1, maxQueued: 0, log: silentLog });
