@@ -7,9 +7,9 @@ import type { Database, Row, Snapshot, SqlValue } from "./database.ts";
 import { idsOf } from "./ids.ts";
 import type { Numbered } from "./ids.ts";
 import type { Migration } from "./migrations.ts";
-import { integer } from "./rows.ts";
 import { compareTables, CopyRefused, nameOf, readRow } from "./table-comparison.ts";
 import type { Side } from "./table-comparison.ts";
+import { total } from "./total.ts";
 import { markFinished } from "./unfinished-copy.ts";
 
 export interface CopyTask {
@@ -181,9 +181,8 @@ async function checkRows(
   return checked;
 }
 
-async function countRows(snapshot: Snapshot, { name }: Table): Promise<number> {
-  const row = await snapshot.first(`SELECT COUNT(*) AS rows_there FROM ${name}`);
-  return integer(row ?? {}, "rows_there");
+function countRows(snapshot: Snapshot, { name }: Table): Promise<number> {
+  return total(snapshot, `SELECT COUNT(*) AS total FROM ${name}`);
 }
 
 async function sum(tables: readonly Table[], amount: (table: Table) => Promise<number>): Promise<number> {

@@ -16,6 +16,7 @@ import type { Connection, Database, Row, SqlValue } from "./database.ts";
 import { idsOf } from "./ids.ts";
 import type { Numbered } from "./ids.ts";
 import { integer, text } from "./rows.ts";
+import { total } from "./total.ts";
 
 const ACCOUNT_COLUMNS = `id, email, username, username_key, name, name_key, phone, password_hash, role, is_active,
   created_at_ms, updated_at_ms, deleted_at_ms`;
@@ -47,12 +48,8 @@ export function importReads(connection: Connection, engine: Database["engine"]):
         : { ...knownTable(row), lastId };
     },
 
-    async countTaken(tableId) {
-      const row = await connection.first("SELECT COUNT(*) AS n FROM imported_rows WHERE import_id = $1", [
-        tableId,
-      ]);
-      return row === null ? 0 : integer(row, "n");
-    },
+    countTaken: (tableId) =>
+      total(connection, "SELECT COUNT(*) AS total FROM imported_rows WHERE import_id = $1", [tableId]),
 
     async taken(tableId, keys) {
       const asked = listed(keys, 2);

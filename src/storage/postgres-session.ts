@@ -111,7 +111,7 @@ export class Session {
 
   /**
    * One deadline for all that is under way, from the last answer on: what waits for others on the same connection is
-   * not overdue, and a timer for each statement would cost as much as half of the statement.
+   * not overdue, and no statement has the cost of a timer.
    */
   #expectAnswer(reject: Reject, deadlineMs: number): number {
     const nowMs = performance.now();
