@@ -73,7 +73,9 @@ export class Pages {
     }
     const { page } = request;
     const rows = await listing.rows({ ...slice, offset: (page - 1) * size, after: null });
-    const total = await listing.count();
+    // What a search finds seldom fills a page, and to count it would be to search once more.
+    const isAll = page === 1 && rows.length <= size;
+    const total = isAll ? rows.length : await listing.count();
     const numbered = { page, pages: Math.ceil(total / size), total };
     return { ...this.#cut(scope, listing, rows, size), size, numbered };
   }

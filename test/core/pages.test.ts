@@ -48,6 +48,19 @@ test("numbered pages tell the total, and one behind the last is empty", async ()
   expect(beyond).toEqual({ items: [], size: 3, nextCursor: null, numbered: { page: 4, pages: 3, total: 7 } });
 });
 
+test("a first page that holds all there is needs no count", async () => {
+  const uncounted = { ...listing("a"), count: () => Promise.reject(new Error("counted")) };
+  for (const size of [7, 8]) {
+    const { items, nextCursor, numbered } = await pages.read(uncounted, { size, page: 1 });
+    expect(items).toHaveLength(7);
+    expect(nextCursor).toBeNull();
+    expect(numbered).toEqual({ page: 1, pages: 1, total: 7 });
+  }
+  expect(await failureOf(pages.read(uncounted, { size: 6, page: 1 }))).toMatchObject({ message: "counted" });
+  const none = await pages.read({ ...uncounted, rows: async () => [] }, { size: 7, page: 1 });
+  expect(none.numbered).toEqual({ page: 1, pages: 0, total: 0 });
+});
+
 test.each([1, 2, 3, 7, 8])("cursors lead through all rows once, %d at a time", async (size) => {
   for (const descending of [false, true]) {
     const seen: number[] = [];
