@@ -53,7 +53,7 @@ function reads(connection: Connection, engine: Database["engine"]): Reads {
   const accounts = perRealm((realm) => accountReads(connection, realm));
   return {
     accounts,
-    directory: userDirectoryReads(connection),
+    directory: userDirectoryReads(connection, engine),
     items: itemReads(connection),
     sessions: sessionReads(connection),
     todos: todoReads(connection),
@@ -82,7 +82,7 @@ class WriteTables implements Writes {
   }
 
   get directory() {
-    return userDirectoryReads(this.#connection);
+    return userDirectoryReads(this.#connection, this.#engine);
   }
 
   get items() {

@@ -2,9 +2,10 @@ import type { Account } from "../core/accounts.ts";
 import type { Slice } from "../core/pages.ts";
 import type { UserDirectoryReads, UserFilter } from "../core/store.ts";
 import { ACCOUNT_COLUMNS, accountOf } from "./accounts.ts";
-import type { Connection, SqlValue } from "./database.ts";
+import type { Connection, Database, SqlValue } from "./database.ts";
 import { integerOrNull } from "./rows.ts";
 import { total } from "./total.ts";
+import { fewCandidates } from "./user-candidates.ts";
 
 /** Nobody reads so many pages of a search; what there is beyond is found by its cursor all the same. */
 const COUNTED_AT_MOST = 10_000;
@@ -15,25 +16,25 @@ const INDEXED = /[^%_\\]{3}/u;
 /** Without an index rows are read in portions, so that nobody else's request waits for all of them on the event loop. */
 const PORTION_OF_IDS = 5_000;
 
-export function userDirectoryReads(connection: Connection): UserDirectoryReads {
+export function userDirectoryReads(connection: Connection, engine: Database["engine"]): UserDirectoryReads {
+  const selected = (filter: UserFilter) =>
+    engine === "sqlite" ? narrowed(connection, filter) : indexed(filter);
   return {
-    users(filter, slice) {
-      return hasNoIndex(filter)
+    async users(filter, slice) {
+      const selection = await selected(filter);
+      return selection === null
         ? usersByPortions(connection, filter, slice)
-        : selectUsers(connection, selection(filter), slice);
+        : selectUsers(connection, selection, slice);
     },
 
-    count(filter) {
+    async count(filter) {
       if (filter.search === null) return countAll(connection, filter);
-      return hasNoIndex(filter)
+      const selection = await selected(filter);
+      return selection === null
         ? countByPortions(connection, filter)
-        : countUsers(connection, selection(filter), COUNTED_AT_MOST);
+        : countUsers(connection, selection, COUNTED_AT_MOST);
     },
   };
-}
-
-function hasNoIndex({ search }: UserFilter): boolean {
-  return search !== null && !INDEXED.test(search);
 }
 
 interface Selection {
@@ -109,7 +110,7 @@ async function countByPortions(connection: Connection, filter: UserFilter): Prom
 /** The users below an id, the latest first, so many ids at a time. */
 async function* portions(connection: Connection, filter: UserFilter, below: number | null) {
   const highest = below ?? (await idAfterAll(connection));
-  const all = unindexedSelection(filter);
+  const all = unindexed(filter);
   const count = all.values.length;
   for (let end = highest; end > 0; end -= PORTION_OF_IDS) {
     yield {
@@ -126,15 +127,23 @@ async function idAfterAll(connection: Connection): Promise<number> {
   return row === null ? 0 : (integerOrNull(row, "last") ?? 0) + 1;
 }
 
+/** Written out, not bound: an index of some rows serves only those who can be seen to ask for no others. */
+function unsearched({ isActive, deleted }: UserFilter): readonly string[] {
+  const where = [`a.deleted_at_ms IS ${deleted ? "NOT NULL" : "NULL"}`];
+  if (isActive !== null) where.push(isActive ? "a.is_active" : "NOT a.is_active");
+  return where;
+}
+
 /**
  * `LIKE` finds what may match by the index over all runs of three letters: in its pattern, whatever is special to it
  * stands for any one letter. The last condition then holds the text itself against the words that were asked for.
+ * Null where the index is of no use.
  */
-function selection({ search, isActive, deleted }: UserFilter): Selection {
-  // Written out, not bound: an index of some rows serves only those who can be seen to ask for no others.
-  const where = [`a.deleted_at_ms IS ${deleted ? "NOT NULL" : "NULL"}`];
-  if (isActive !== null) where.push(isActive ? "a.is_active" : "NOT a.is_active");
+function indexed(filter: UserFilter): Selection | null {
+  const where = unsearched(filter);
+  const { search } = filter;
   if (search === null) return { from: "users a", key: "a.id", where, values: [] };
+  if (!INDEXED.test(search)) return null;
 
   const sought = search.toLowerCase();
   const pattern = `%${sought.replace(/[%_\\]/g, "_")}%`;
@@ -146,13 +155,25 @@ function selection({ search, isActive, deleted }: UserFilter): Selection {
   };
 }
 
+/** On SQLite `LIKE` reads of all the runs in a text, however many users have them: where a few will do, by those. */
+async function narrowed(connection: Connection, filter: UserFilter): Promise<Selection | null> {
+  const sought = filter.search?.toLowerCase() ?? "";
+  const ids = await fewCandidates(connection, sought);
+  if (ids === null) return indexed(filter);
+  const all = unindexed(filter);
+  return {
+    ...all,
+    where: [...all.where, `a.id IN (SELECT value FROM json_each($${all.values.length + 1}))`],
+    values: [...all.values, JSON.stringify(ids)],
+  };
+}
+
 /** The same without the index, which PostgreSQL would read from end to end if it saw `LIKE`. */
-function unindexedSelection(filter: UserFilter): Selection {
-  const { where } = selection({ ...filter, search: null });
+function unindexed(filter: UserFilter): Selection {
   return {
     from: "users_searched a",
     key: "a.id",
-    where: [...where, "replace(a.text, $1, '') <> a.text"],
+    where: [...unsearched(filter), "replace(a.text, $1, '') <> a.text"],
     values: [filter.search?.toLowerCase() ?? ""],
   };
 }

@@ -1,0 +1,111 @@
+import { beforeAll, expect, test } from "bun:test";
+import { migrationFiles } from "../../migrations/index.ts";
+import { AuditSealer } from "../../src/core/audit-chain.ts";
+import type { Store, UserFilter } from "../../src/core/store.ts";
+import type { Database } from "../../src/storage/database.ts";
+import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
+import { integer, text } from "../../src/storage/rows.ts";
+import { openStore } from "../../src/storage/store.ts";
+import { forEachEngine } from "./engines.ts";
+
+const USERS = 6_000;
+const NOW_MS = 1_800_000_000_000;
+
+/** Some runs of letters are everybody's, some many people's, some nearly nobody's. */
+const NUMBERS: Readonly<Record<Database["engine"], string>> = {
+  sqlite: `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${USERS})`,
+  postgres: `WITH numbers (i) AS (SELECT generate_series(1, ${USERS}))`,
+};
+const FILL = `INSERT INTO users
+  (email, username, username_key, name, name_key, password_hash, is_active, created_at_ms, deleted_at_ms)
+  SELECT 'user' || i || '@example.org', 'User' || i, 'user' || i, 'Ada Sample ' || (i % 100),
+    'ada sample ' || (i % 100), 'none', i % 10 <> 0, ${NOW_MS} + i, CASE WHEN i % 20 = 7 THEN ${NOW_MS} ELSE NULL END
+  FROM numbers`;
+const UNUSUAL = [
+  'the "quoted" one',
+  "100%_sure\\really",
+  "Ωmega straße",
+  "日本語の名前",
+  "a name of more than twenty-four runs of three letters, and then some, to its end",
+] as const;
+
+forEachEngine("a search in the directory", (engine, open) => {
+  let store: Store;
+  let everyone: readonly { readonly id: number; readonly text: string; readonly isBlocked: boolean }[];
+
+  beforeAll(async () => {
+    const database = open();
+    await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
+    await database.writeAlone((connection) => connection.script(`${NUMBERS[engine]} ${FILL}`));
+    store = openStore(database, new AuditSealer("a secret of the tests"));
+    for (const [index, name] of UNUSUAL.entries()) {
+      await store.write((tx) =>
+        tx.accounts("user").insert({
+          email: `unusual${index}@example.net`,
+          username: null,
+          usernameKey: null,
+          name,
+          phone: null,
+          passwordHash: "none",
+          createdAtMs: NOW_MS,
+        }),
+      );
+    }
+    const rows = await database.reader.all(
+      "SELECT id, text, CASE WHEN is_active THEN 0 ELSE 1 END AS blocked FROM users_searched WHERE deleted_at_ms IS NULL",
+    );
+    everyone = rows.map((row) => ({
+      id: integer(row, "id"),
+      text: text(row, "text"),
+      isBlocked: integer(row, "blocked") === 1,
+    }));
+  });
+
+  /** What to find, by looking at every row. */
+  function expected({ search, isActive }: UserFilter): readonly number[] {
+    const sought = search?.toLowerCase() ?? "";
+    return everyone
+      .filter((user) => user.text.includes(sought) && (isActive === null || user.isBlocked !== isActive))
+      .map(({ id }) => id)
+      .toSorted((a, b) => b - a);
+  }
+
+  test.each([
+    ["whose runs are rare", "user4321@example.org"],
+    ["whose runs are common, but together are one's", "user1@"],
+    ["that some hundred match", "321"],
+    ["that thousands match", "sample"],
+    ["that everybody matches but the unusual", "@example.org"],
+    ["of which one run is nobody's", "user4321@example.com"],
+    ["that nobody matches, though each run is somebody's", "99@example.net"],
+    ["across two fields", "org\nuser4321"],
+    ["in other letters", "USER4321@"],
+    ["with quotation marks", '"quoted"'],
+    ["of quotation marks", 'the "'],
+    ["with what is special to LIKE", "100%_sure\\"],
+    ["of nothing but what is special to LIKE", "%_s"],
+    ["in another script", "語の名"],
+    ["with letters of two bytes", "Ωmega stra"],
+    ["of three letters", "omy"],
+    ["of two letters", "or"],
+    ["longer than the runs that are looked at", UNUSUAL[4]],
+    ["longer than those, and different at its end", `${UNUSUAL[4]}s`],
+  ])("finds and counts what it should by a text %s", async (_, search) => {
+    const limit = 50;
+    for (const isActive of [null, true, false]) {
+      const filter = { search, isActive, deleted: false };
+      const ids = expected(filter);
+      expect(await store.read.directory.count(filter)).toBe(ids.length);
+      const slice = { order: { key: "id", descending: true }, limit } as const;
+      const page = async (offset: number, after: number | null) => {
+        const position = after === null ? null : { value: after, id: after };
+        const found = await store.read.directory.users(filter, { ...slice, offset, after: position });
+        return found.map(({ id }) => id);
+      };
+      expect(await page(0, null)).toEqual(ids.slice(0, limit));
+      expect(await page(20, null)).toEqual(ids.slice(20, 20 + limit));
+      const behind = ids[30];
+      if (behind !== undefined) expect(await page(0, behind)).toEqual(ids.slice(31, 31 + limit));
+    }
+  });
+});
