@@ -66,9 +66,10 @@ export class Sessions {
     this.#policy = parts.policy;
   }
 
-  /** How long a refresh token lives from when it is made. */
+  /** How long the refresh token of a session that was just opened is good. */
   get lifetimeSeconds(): number {
-    return (this.#policy.refreshTokenDays * DAY_MS) / SECOND_MS;
+    const { refreshTokenDays, absoluteDays } = this.#policy;
+    return (Math.min(refreshTokenDays, absoluteDays ?? refreshTokenDays) * DAY_MS) / SECOND_MS;
   }
 
   /** Opens a session within the write that decided that the login was good. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { DAY_MS, SECOND_MS } from "../../../src/core/clock.ts";
 import type { Answer, TestClient } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
-import { signUp, signUpByName, tokenPair, tokensOf } from "./people.ts";
+import { PASSWORD, signUp, signUpByName, tokenPair, tokensOf } from "./people.ts";
 
 const ME = "/api/v1/users/me";
 const SETTINGS = { RATE_LIMIT_ENABLED: "false" };
@@ -150,6 +150,11 @@ forEachEngine("api-v1 rotation", (start) => {
 
     const short = await start({ ...SETTINGS, REFRESH_ABSOLUTE_DAYS: "1" });
     const person = await signUp(short);
+    const login = await person.client.post("/api/v1/users/login", {
+      email: person.email,
+      password: PASSWORD,
+    });
+    expect(login.headers.get("set-cookie")).toContain(`; Max-Age=${DAY_MS / SECOND_MS};`);
     short.clock.forwardMs(DAY_MS);
     expect((await person.client.post("/api/v1/users/refresh")).status).toBe(401);
   });
