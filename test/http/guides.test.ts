@@ -33,6 +33,19 @@ forEachEngine("the guides", (start) => {
     }
   });
 
+  test("show who sends what to whom, not how a picture of it is written", async () => {
+    const { body } = await read("authentication");
+    expect(body).not.toInclude("sequenceDiagram");
+    expect(body).toInclude('<p class="sides"><span>Browser</span><span>Latchkey</span></p>');
+    expect(body).toInclude(
+      '<li class="there"><span class="who">Browser to Latchkey: </span>POST /api/v1/users/login {email, password}</li>',
+    );
+    expect(body).toInclude(
+      '<li class="back"><span class="who">Latchkey to Browser: </span>{access_token}, Set',
+    );
+    expect(body).toInclude('<li class="note">30 minutes later</li>');
+  });
+
   test("no other is found, and none where DEBUG is false", async () => {
     for (const name of ["nothing", "constructor", "..%2fquick-start", "security-checks"])
       expect(await read(name)).toMatchObject({ status: 404, body: { detail: expect.any(String) } });

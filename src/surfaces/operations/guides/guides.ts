@@ -20,6 +20,7 @@ import tracing from "../../../../docs/tracing.md" with { type: "file" };
 import troubleshooting from "../../../../docs/troubleshooting.md" with { type: "file" };
 import upgrading from "../../../../docs/upgrading.md" with { type: "file" };
 import { StaticFile } from "../../../http/static-file.ts";
+import { flow } from "./flow.ts";
 import template from "./guide.html" with { type: "file" };
 
 /** By their names in the address: the path below `docs/`, with a dash for each slash. */
@@ -61,6 +62,9 @@ async function asPage(name: string, source: string): Promise<string> {
     .html(markdown, { headings: { ids: true } })
     .replaceAll(/<a href="([^"]*)">(.*?)<\/a>/gs, (link, target: string, text: string) =>
       linked(target, folder, text, link),
+    )
+    .replaceAll(/<pre><code class="language-mermaid">(.*?)<\/code><\/pre>/gs, (_, source: string) =>
+      flow(source),
     )
     // Wide ones are scrolled by themselves, by keyboard too.
     .replaceAll("<pre>", '<pre tabindex="0">')
