@@ -559,6 +559,11 @@ describe("keyring", () => {
     ["a private key as a public one", () => publicKey(RSA.privatePem), "this is PRIVATE KEY"],
     ["a public key as a private one", () => privateKey(RSA.publicPem), "this is PUBLIC KEY"],
     ["an encrypted key", () => privateKey("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "without a passphrase"],
+    [
+      "a key encrypted as OpenSSL used to",
+      () => privateKey("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"),
+      "without a passphrase",
+    ],
     ["an empty secret", () => hmacKey("", "HS256"), "must not be empty"],
   ])("says what is wrong with %s, without showing it", (_, read, message) => {
     expect(read).toThrow(KeyError);
@@ -598,6 +603,17 @@ describe("keys that change while the program runs", () => {
     found = null;
     expect(refusal(tokens, token)).toBe("accepted");
     keyring.replace([hs256]);
+    expect(refusal(tokens, token)).toBe("unknown_key");
+  });
+
+  test("a key that is found to be gone while another is looked for is gone for what it has verified too", () => {
+    let found: readonly Key[] | null = null;
+    const tokens = new Tokens(new Keyring([rs256], () => found), new MovedClock());
+    const token = setUp().tokens.issue({ ...GRANT, algorithm: "RS256" });
+    expect(refusal(tokens, token)).toBe("accepted");
+    found = [hs256];
+    expect(refusal(tokens, setUp().tokens.issue({ ...GRANT, algorithm: "HS256" }))).toBe("accepted");
+    found = null;
     expect(refusal(tokens, token)).toBe("unknown_key");
   });
 });
