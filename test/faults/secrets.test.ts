@@ -29,8 +29,8 @@ async function liveALittle(server: ServerProcess): Promise<readonly string[]> {
   await raw(server, `${users}/register`, `{"email":"x@example.com","password":"${secret("Broken")}`);
   await post(server, `${users}/login`, { email, password: secret("Wrong") });
   await post(server, `${users}/login`, { email: newEmail(), password: secret("Nobodys") });
-  // People do type their password where their name belongs.
-  await post(server, `${users}/login`, { email: secret("Misplaced"), password: secret("Wrong") });
+  // People do type their password where their name belongs. Small letters, as names are compared.
+  await post(server, `${users}/login`, { email: secret("misplaced"), password: secret("Wrong") });
 
   for (let count = 0; count < 2; count += 1) {
     const login = await post(server, `${users}/login`, { email, password });

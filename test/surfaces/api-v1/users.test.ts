@@ -142,6 +142,20 @@ forEachEngine("api-v1 users", (start) => {
       });
     }
 
+    test("S4 the spellings of a name share one count, whether somebody has it or nobody", async () => {
+      const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+      const client = instance.client();
+      for (const email of [(await signUp(instance)).email, newEmail()]) {
+        const spellings = [email, email.toUpperCase(), ` ${email}`, `${email} `, email, email.toUpperCase()];
+        const statuses: number[] = [];
+        for (const spelling of spellings) {
+          const login = { email: spelling, password: "wrongpassword" };
+          statuses.push((await client.post("/api/v1/users/login", login)).status);
+        }
+        expect(statuses).toEqual([401, 401, 401, 401, 401, 423]);
+      }
+    });
+
     test("S5 of 50 wrong guesses at once at most five are judged", async () => {
       const instance = await start({ RATE_LIMIT_ENABLED: "false" });
       const { client, email } = await signUp(instance);
@@ -302,6 +316,8 @@ forEachEngine("api-v1 users", (start) => {
       "UPDATE users SET is_active = FALSE WHERE id = $1",
       "UPDATE users SET deleted_at_ms = 1 WHERE id = $1",
       "UPDATE users SET credentials_version = credentials_version + 1 WHERE id = $1",
+      // As an older backup has it, which knows nothing of the password that this token came by.
+      "UPDATE users SET credentials_version = credentials_version - 1 WHERE id = $1",
     ];
     for (const sql of changes) {
       const { client, token, id } = await signUp(instance);
