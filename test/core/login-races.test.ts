@@ -42,4 +42,23 @@ forEachEngine("a login at the moment of", (start) => {
     );
     expect(await open(account)).toEqual([]);
   });
+
+  test("S12 a current password that was confirmed stays the current one until its change is made", async () => {
+    const { account } = await someone(program(), "user");
+    const { core, clock } = program();
+    const done: Promise<unknown>[] = [];
+    const versions = await core.logins.confirm(account, PASSWORD, OPERATOR, async (tx) => {
+      const byAdministrator = () =>
+        core.store.write((other) =>
+          other.accounts("user").setPassword(account.id, account.passwordHash, clock.nowMs()),
+        );
+      if (done.length === 0) done.push(byAdministrator());
+      const seen = new Set<number | undefined>();
+      for (let look = 0; look < 50; look += 1)
+        seen.add((await tx.accounts("user").byId(account.id))?.credentialsVersion);
+      return seen;
+    });
+    await Promise.all(done);
+    expect([...versions]).toEqual([account.credentialsVersion]);
+  });
 });

@@ -1,38 +1,46 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import type { Account } from "../../src/core/accounts.ts";
 import { OPERATOR } from "../../src/core/actor.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { silentLog } from "../../src/core/log.ts";
+import { ABANDONED_AFTER_MS } from "../../src/core/lockout.ts";
+import type { LockoutState } from "../../src/core/lockout.ts";
 import { accountSubject, Logins } from "../../src/core/logins.ts";
 import type { Hasher } from "../../src/core/passwords.ts";
 import { failureOf } from "../support/failure.ts";
 import { forEachEngine, shared } from "../support/program.ts";
+import type { TestProgram } from "../support/program.ts";
 import { PASSWORD, someone } from "../support/someone.ts";
 
 const POLICY = { maxAttempts: 5, lockMs: 60_000 };
 
+function loginsOn(program: TestProgram, hasher: Partial<Hasher>): Logins {
+  return new Logins({
+    store: program.core.store,
+    clock: program.clock,
+    log: silentLog,
+    policy: POLICY,
+    hasher: {
+      hash: () => Promise.reject(new Error("not asked for")),
+      verify: () => Promise.reject(new Error("not asked for")),
+      refuseIfFull: () => {},
+      running: () => 0,
+      queued: () => 0,
+      ...hasher,
+    },
+  });
+}
+
+function attemptsOf({ core, clock }: TestProgram, id: number): Promise<LockoutState> {
+  return core.store.write((tx) => tx.loginAttempts.lock("user", accountSubject(id), clock.nowMs()));
+}
+
 forEachEngine("a login whose hasher has too much to do", (start) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
 
-  const loginsWith = (hasher: Partial<Hasher>) =>
-    new Logins({
-      store: program().core.store,
-      clock: program().clock,
-      log: silentLog,
-      policy: POLICY,
-      hasher: {
-        hash: () => Promise.reject(new Error("not asked for")),
-        verify: () => Promise.reject(new Error("not asked for")),
-        refuseIfFull: () => {},
-        running: () => 0,
-        queued: () => 0,
-        ...hasher,
-      },
-    });
+  const loginsWith = (hasher: Partial<Hasher>) => loginsOn(program(), hasher);
   const overloaded = () => Promise.reject(Fault.of({ kind: "overloaded", retryAfterSeconds: 1 }));
-  const attempts = (id: number) =>
-    program().core.store.write((tx) =>
-      tx.loginAttempts.lock("user", accountSubject(id), program().clock.nowMs()),
-    );
+  const attempts = (id: number) => attemptsOf(program(), id);
 
   test("is no guess where the password could not be judged", async () => {
     const { account } = await someone(program(), "user");
@@ -55,11 +63,13 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
     });
     const untouched = await attempts(account.id);
     program().clock.forwardMs(1);
-    const failure = await failureOf(
-      logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null)),
-    );
-    expect(Fault.is(failure, "overloaded")).toBe(true);
-    expect(await attempts(account.id)).toEqual(untouched);
+    for (const attempt of [
+      () => logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null)),
+      () => logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve(null)),
+    ]) {
+      expect(Fault.is(await failureOf(attempt()), "overloaded")).toBe(true);
+      expect(await attempts(account.id)).toEqual(untouched);
+    }
   });
 
   test("is good all the same where only the old hash could not be replaced", async () => {
@@ -75,5 +85,93 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
     expect(await program().core.store.read.accounts("user").byId(account.id)).toMatchObject({
       passwordHash: account.passwordHash,
     });
+  });
+});
+
+forEachEngine("a right password for something that fails", (start) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+
+  test("is no guess, at a login and at a change", async () => {
+    const { account } = await someone(program(), "user");
+    const logins = loginsOn(program(), { verify: () => Promise.resolve({ ok: true, rehash: false }) });
+    const fail = () => Promise.reject(Fault.of({ kind: "conflict", noun: "user", field: "email" }));
+    for (let attempt = 0; attempt < POLICY.maxAttempts; attempt += 1) {
+      for (const failing of [
+        () => logins.login("user", account.email, PASSWORD, OPERATOR, fail),
+        () => logins.confirm(account, PASSWORD, OPERATOR, fail),
+      ]) {
+        expect(Fault.is(await failureOf(failing()), "conflict")).toBe(true);
+      }
+    }
+    expect(await attemptsOf(program(), account.id)).toMatchObject({ failures: 0, pending: 0 });
+  });
+});
+
+forEachEngine("a password that was right when it was judged", (start) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+
+  /** What an administrator may do while the password is being judged. */
+  const MEANWHILE: readonly (readonly [string, (account: Account) => Promise<unknown>])[] = [
+    [
+      "a new password",
+      (account) => {
+        const password = { password: "another-password", entitlement: "administrator" } as const;
+        return program().core.accounts.update(account, {}, password, OPERATOR);
+      },
+    ],
+    ["a deletion", (account) => program().core.accounts.delete(account, OPERATOR)],
+  ];
+
+  const loginsDuring = (act: () => Promise<unknown>) =>
+    loginsOn(program(), {
+      verify: async () => {
+        await act();
+        return { ok: true, rehash: false };
+      },
+    });
+  const lastEvent = async ({ realm, id }: Account) => {
+    const filter = { event: null, account: { realm, id }, fromMs: null, untilMs: null };
+    return (await program().core.audit.list(filter, null, 1))[0]?.event;
+  };
+
+  describe.each(MEANWHILE)("since %s came between", (_, act) => {
+    test("S12 a login opens nothing, and is told as failed", async () => {
+      const { account } = await someone(program(), "user");
+      const logins = loginsDuring(() => act(account));
+      const failure = await failureOf(
+        logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve("granted")),
+      );
+      expect(Fault.is(failure, "login_failed")).toBe(true);
+      expect(await lastEvent(account)).toBe("login.failed");
+    });
+
+    test("S12 a current password confirms nothing, and is told as failed", async () => {
+      const { account } = await someone(program(), "user");
+      const logins = loginsDuring(() => act(account));
+      const failure = await failureOf(
+        logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve("changed")),
+      );
+      expect(Fault.is(failure, "wrong_current_password")).toBe(true);
+      expect(await lastEvent(account)).toBe("password.confirmation_failed");
+    });
+  });
+
+  test("S5 a right password judged too late opens no lock that this has set", async () => {
+    const { account } = await someone(program(), "user");
+    const tried: number[] = [];
+    const logins = loginsOn(program(), {
+      verify: () => {
+        tried.push(tried.length);
+        if (tried.length < POLICY.maxAttempts) return Promise.resolve({ ok: false, rehash: false });
+        program().clock.forwardMs(ABANDONED_AFTER_MS);
+        return Promise.resolve({ ok: true, rehash: false });
+      },
+    });
+    const login = () =>
+      failureOf(logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve("granted")));
+    for (let wrong = 1; wrong < POLICY.maxAttempts; wrong += 1)
+      expect(Fault.is(await login(), "login_failed")).toBe(true);
+    expect(Fault.is(await login(), "locked")).toBe(true);
+    expect(await lastEvent(account)).toBe("login.refused");
   });
 });
