@@ -201,7 +201,6 @@ export class Sessions {
     secret: string,
     nowMs: number,
   ): Promise<number | null> {
-    requireUnexpired(token, nowMs);
     if (await sessions.useToken(token.id, nowMs)) return null;
     return (await sessions.token(tokenHash(secret)))?.token.usedAtMs ?? nowMs;
   }
