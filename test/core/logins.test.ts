@@ -88,6 +88,25 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
   });
 });
 
+forEachEngine("many guesses at one account", (start) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+
+  test("S5 wait their turn, and beyond 256 that wait the next is refused at once", async () => {
+    const { account } = await someone(program(), "user");
+    const judged = Promise.withResolvers<void>();
+    const logins = loginsOn(program(), {
+      verify: () => judged.promise.then(() => ({ ok: false, rehash: false })),
+    });
+    const guess = () => failureOf(logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve(null)));
+    const guesses = Array.from({ length: POLICY.maxAttempts + 256 }, guess);
+    expect(Fault.is(await guess(), "overloaded")).toBe(true);
+    judged.resolve();
+    const failures = await Promise.all(guesses);
+    expect(failures.filter((failure) => Fault.is(failure, "wrong_current_password"))).toHaveLength(5);
+    expect(failures.filter((failure) => Fault.is(failure, "locked"))).toHaveLength(256);
+  });
+});
+
 forEachEngine("a right password for something that fails", (start) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
 
@@ -103,6 +122,22 @@ forEachEngine("a right password for something that fails", (start) => {
         expect(Fault.is(await failureOf(failing()), "conflict")).toBe(true);
       }
     }
+    expect(await attemptsOf(program(), account.id)).toMatchObject({ failures: 0, pending: 0 });
+  });
+});
+
+forEachEngine("a hash that cannot be renewed", (start) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+
+  test("for any other reason fails the login, which is no guess", async () => {
+    const { account } = await someone(program(), "user");
+    const broken = new Error("no memory for it");
+    const logins = loginsOn(program(), {
+      verify: () => Promise.resolve({ ok: true, rehash: true }),
+      hash: () => Promise.reject(broken),
+    });
+    const login = logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null));
+    expect(await failureOf(login)).toBe(broken);
     expect(await attemptsOf(program(), account.id)).toMatchObject({ failures: 0, pending: 0 });
   });
 });

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { OPERATOR } from "../../src/core/actor.ts";
+import type { Actor } from "../../src/core/actor.ts";
 import { forEachEngine, shared } from "../support/program.ts";
+import { personalToken, someone } from "../support/someone.ts";
 import { PASSWORD, newEmail, signUp } from "../surfaces/api-v1/people.ts";
 
 const LOGIN = "/api/v1/users/login";
@@ -255,6 +258,77 @@ forEachEngine("requests", (start, engine) => {
       const text = instance.log.join("\n");
       for (const secret of [PASSWORD, "wrong-password-77", token, cookie, "hunter2", "$argon2"]) {
         expect(text).not.toContain(secret);
+      }
+    });
+
+    test("S39 tells who logged in, failed, was locked and was refused, and from where", async () => {
+      const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+      const { client, token, email, id } = await signUp(instance);
+      const login = (password: string) => client.post(LOGIN, { email, password });
+      const change = { current_password: "wrong-password-77", new_password: "newPassword1" };
+      const before = instance.log.length;
+      await login(PASSWORD);
+      await client.post("/api/v1/users/me/password", change, { token });
+      for (let guess = 2; guess <= 5; guess += 1) await login("wrong-password-77");
+      await login(PASSWORD);
+      const told = instance.log
+        .slice(before)
+        .map((line) => JSON.parse(line))
+        .filter(({ event }) => /^(?:login|password)\./.test(event));
+      expect(told.map(({ level, event, why }) => [level, event, why])).toEqual([
+        ["info", "login.succeeded", undefined],
+        ["warning", "password.confirmation_failed", undefined],
+        ...Array.from({ length: 3 }, () => ["warning", "login.refused", "login_failed"]),
+        ["warning", "login.locked", undefined],
+        ["warning", "login.refused", "login_failed"],
+        ["warning", "login.refused", "locked"],
+      ]);
+      for (const line of told) {
+        expect(line).toMatchObject({ realm: "user", account: id, client: client.address });
+        expect(line.request).toMatch(/^[0-9a-f-]{36}$/);
+      }
+    });
+
+    test("S39 tells what was done with an account, its sessions and its tokens, and by whom", async () => {
+      const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+      const { core } = instance;
+      const owner = await someone(instance, "user");
+      const { account, client } = owner;
+      const boss = await someone(instance, "admin");
+      const by: Actor = { ...OPERATOR, account: { realm: "admin", id: boss.account.id } };
+      const password = { password: "another-password", entitlement: "administrator" } as const;
+      const before = instance.log.length;
+      const { id } = await personalToken(owner);
+      await client.delete(`/users/me/tokens/${id}`, owner);
+      await client.delete("/api/v1/users/me/sessions", owner);
+      await core.accounts.update(account, { role: "admin" }, null, by);
+      await core.accounts.update(account, { isActive: false }, null, by);
+      await core.accounts.update(account, { isActive: true }, password, by);
+      await core.logins.unlock(account, by);
+      const deleted = await core.accounts.delete(account, by);
+      await core.accounts.restore(deleted, by);
+      await core.accounts.delete(account, by);
+      await core.accounts.purge(account, by);
+      const told = instance.log
+        .slice(before)
+        .map((line) => JSON.parse(line))
+        .filter(({ event, account }) => event !== "request" && account === owner.account.id);
+      const own = ["token.created", "token.revoked", "session.others_ended"];
+      expect(told.map(({ event }) => event)).toEqual([
+        ...own,
+        "account.role_set",
+        "account.blocked",
+        "password.changed",
+        "account.activated",
+        "account.unlocked",
+        "account.deleted",
+        "account.restored",
+        "account.deleted",
+        "account.purged",
+      ]);
+      for (const line of told) {
+        const actor = own.includes(line.event) ? `user:${account.id}` : `admin:${boss.account.id}`;
+        expect(line.by).toBe(actor);
       }
     });
   });

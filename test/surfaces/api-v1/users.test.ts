@@ -156,6 +156,14 @@ forEachEngine("api-v1 users", (start) => {
       }
     });
 
+    test("a heap of accents for a name holds nobody up", async () => {
+      const { client } = await signUp(program());
+      const startedNs = Bun.nanoseconds();
+      const email = `a${"\u0301\u0316".repeat(40_000)}@example.com`;
+      expect((await client.post("/api/v1/users/login", { email, password: PASSWORD })).status).toBe(401);
+      expect(Bun.nanoseconds() - startedNs).toBeLessThan(2_000e6);
+    });
+
     test("S5 of 50 wrong guesses at once at most five are judged", async () => {
       const instance = await start({ RATE_LIMIT_ENABLED: "false" });
       const { client, email } = await signUp(instance);
