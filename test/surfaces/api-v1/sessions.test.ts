@@ -61,6 +61,25 @@ forEachEngine("api-v1 sessions", (start) => {
       expect(await listed(client, later)).toHaveLength(1);
     });
 
+    test("a rotation is a use as well", async () => {
+      const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+      const { client, tokens } = await signUpByName(instance);
+      instance.clock.forwardMs(MINUTE_MS);
+      await client.post("/api/v1/auth/refresh", { refresh_token: tokens.refresh });
+      const [session] = await listed(client, tokens.access);
+      expect(session).toMatchObject({
+        created_at: "2026-01-04T10:00:00.000Z",
+        last_used_at: "2026-01-04T10:01:00.000Z",
+      });
+    });
+
+    test("of what a client calls itself 255 characters are kept", async () => {
+      const { client, email } = await signUp(program());
+      const token = await login(client, email, "x".repeat(300));
+      const [session] = await listed(client, token);
+      expect(session?.["user_agent"]).toBe("x".repeat(255));
+    });
+
     test("a login without a session shows none as its own", async () => {
       const { client, username } = await signUpByName(program());
       const form = { username, password: PASSWORD };
