@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { OPERATOR } from "../../src/core/actor.ts";
 import { Fault } from "../../src/core/fault.ts";
+import { accountSubject } from "../../src/core/logins.ts";
 import { DEPENDENTS } from "../../src/storage/accounts.ts";
 import { forEachEngine, shared } from "../support/program.ts";
 import { personalToken, PASSWORD, someone } from "../support/someone.ts";
@@ -29,6 +30,10 @@ forEachEngine("purging an account", (start, engine) => {
       ]);
       expect(`${table} ${left?.["n"]}`).toBe(`${table} 0`);
     }
+    const attempts = "SELECT COUNT(*) AS n FROM login_attempts WHERE realm = 'user' AND subject = $1";
+    const attemptsAt = async (id: number) =>
+      Number((await database.reader.first(attempts, [accountSubject(id)]))?.["n"]);
+    expect([await attemptsAt(account.id), await attemptsAt(other.account.id)]).toEqual([0, 1]);
     expect(
       await core.todos.list({ account: other.account, sessionId: null, scopes: null, by: OPERATOR }, ALL),
     ).toHaveLength(1);

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { OPERATOR } from "../../../src/core/actor.ts";
 import { MINUTE_MS } from "../../../src/core/clock.ts";
 import { numberField, textField } from "../../support/client.ts";
 import type { Answer, TestClient } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
+import { someone } from "../../support/someone.ts";
 import { PASSWORD, signUp, signUpByName, tokensOf } from "./people.ts";
 
 const ME = "/api/v1/users/me";
@@ -192,6 +194,21 @@ forEachEngine("api-v1 sessions", (start) => {
       const body = (new_password: string) => ({ current_password: PASSWORD, new_password });
       expect((await change(person.client, person.token, body("tenLetters"))).status).toBe(422);
       expect((await change(person.client, person.token, body("elevenChars"))).status).toBe(204);
+    });
+
+    test("of an administrator ends no session of the user with the same id, nor does a deletion", async () => {
+      const instance = program();
+      const { client, id, token } = await signUp(instance);
+      const boss = await someone(instance, "admin");
+      await instance.database.write((connection) =>
+        connection.run("UPDATE admins SET id = $1 WHERE id = $2", [id, boss.account.id]),
+      );
+      const { accounts } = instance.core;
+      const password = { password: NEW_PASSWORD, entitlement: "administrator" } as const;
+      const changed = await accounts.update(await accounts.get("admin", id), {}, password, OPERATOR);
+      await accounts.delete(changed, OPERATOR);
+      expect((await client.get(ME, { token })).status).toBe(200);
+      expect((await client.post("/api/v1/users/refresh")).status).toBe(200);
     });
 
     test("of two changes at once with the same current password one is kept", async () => {
