@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { OPERATOR } from "../../../src/core/actor.ts";
 import { S3_KEY, startS3 } from "../../support/s3-server.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import type { TestProgram } from "../../support/program.ts";
@@ -170,6 +171,19 @@ forEachEngine("root avatars", (start) => {
       token: admin.token,
     });
     expect(stored()).toContain(String(dataOf(own)["avatar"]));
+  });
+
+  test("the file of an avatar that a deleted account was given goes with the account", async () => {
+    const { client, token, id } = await signUp(program());
+    await client.delete("/users/me", { token });
+    const { accounts, avatars } = program().core;
+    const deleted = await accounts.get("user", id);
+    const { avatar } = await avatars.keep(await image("small.png").bytes(), (file) =>
+      accounts.update(deleted, { avatar: file ?? null }, null, OPERATOR),
+    );
+    expect(stored()).toEqual([String(avatar)]);
+    await accounts.purge(deleted, OPERATOR);
+    expect(stored()).toEqual([]);
   });
 
   test("of avatars that replace one another at the same moment one file stays", async () => {
