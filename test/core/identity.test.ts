@@ -56,6 +56,8 @@ describe("e-mail addresses", () => {
   test("S7 spellings that a person calls the same are the same text", () => {
     expect(normalEmail(" JOSÉ@Example.com")).toBe("josé@example.com");
     expect(normalEmail("jose\u0301@example.com")).toBe("josé@example.com");
+    // Of this letter only the small form is one character: it is composed after the change of case.
+    expect(normalEmail("J\u030c@example.com")).toBe("\u01f0@example.com");
     expect(normalEmail(normalEmail("İ@example.com"))).toBe(normalEmail("İ@example.com"));
   });
 
