@@ -7,6 +7,8 @@ import {
   usernameProblem,
 } from "../../src/core/identity.ts";
 
+const OF_254_CHARACTERS = `${"a".repeat(64)}@${"b.".repeat(93)}com`;
+
 describe("e-mail addresses", () => {
   for (const good of [
     "a@b.co",
@@ -18,6 +20,7 @@ describe("e-mail addresses", () => {
     "a@xn--nxasmq6b.example",
     " padded@example.com ",
     `${"a".repeat(64)}@example.com`,
+    OF_254_CHARACTERS,
   ]) {
     test(`${good} is one`, () => expect(emailProblem(good)).toBeNull());
   }
@@ -49,6 +52,7 @@ describe("e-mail addresses", () => {
     "a\u202e@example.com",
     `${"a".repeat(65)}@example.com`,
     `a@${"b".repeat(250)}.com`,
+    `${OF_254_CHARACTERS}m`,
   ]) {
     test(`${JSON.stringify(bad.slice(0, 40))} is none`, () => expect(emailProblem(bad)).not.toBeNull());
   }
