@@ -90,6 +90,15 @@ describe("S28 many clients", () => {
     expect(newcomer()).toBe(true);
   });
 
+  test("S28 nobody can foretell who shares a window when it is full", () => {
+    const refused = () => {
+      const { allowed } = setUp(0);
+      const keys = Array.from({ length: 4_000 }, (_, i) => `client ${i}`);
+      return keys.filter((key) => !allowed(key, { ...RULE, requests: 1 }));
+    };
+    expect(refused()).not.toEqual(refused());
+  });
+
   test("S28 a flood is forgotten two windows later", () => {
     const { clock, store, allowed } = setUp(100);
     for (let i = 0; i < 10_000; i++) allowed(`client ${i}`);

@@ -1,13 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { OPERATOR } from "../../src/core/actor.ts";
 import { DAY_MS } from "../../src/core/clock.ts";
+import { Idempotency } from "../../src/core/idempotency.ts";
 import { apiV1 } from "../../src/surfaces/api-v1/index.ts";
 import { root } from "../../src/surfaces/root/index.ts";
 import { v1 } from "../../src/surfaces/v1/index.ts";
 import { configOf } from "../config/support.ts";
 import { field, numberField } from "../support/client.ts";
 import type { Answer, TestClient } from "../support/client.ts";
-import { forEachEngine, shared } from "../support/program.ts";
+import { failureOf } from "../support/failure.ts";
+import { forEachEngine, shared, TEST_SECRET } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
 import { newEmail, PASSWORD, signUp } from "../surfaces/api-v1/people.ts";
 
@@ -58,6 +60,7 @@ forEachEngine("Idempotency-Key", (start) => {
     for (const [path, body] of [
       [TODOS, { title: "Two" }],
       [TODOS, { title: "One", description: "and more" }],
+      ["/v1/todos", { title: "One" }],
       ["/api/v1/items", { name: "One" }],
     ] as const) {
       const other = await client.post(path, body, options);
@@ -207,9 +210,15 @@ forEachEngine("Idempotency-Key", (start) => {
         key,
       ]);
       expect(Bun.inspect(row)).not.toContain(PASSWORD);
-      const guess = JSON.stringify([null, `POST ${USERS}`, body]);
-      const plain = new Bun.CryptoHasher("sha256").update(`latchkey idempotency ${guess}`).digest();
-      expect(Buffer.from(plain).equals(Buffer.from(Object(row).fingerprint))).toBe(false);
+      const guess = { key, owner: "anybody", operation: `POST ${USERS}`, body, isAnonymous: true };
+      const guessedUnder = (secret: string) =>
+        new Idempotency({ store: program().core.store, clock: program().clock, secret }).once(
+          guess,
+          () => Promise.reject(new Error("not found")),
+          () => ({ status: 200, headers: {}, body: null }),
+        );
+      expect(await guessedUnder(TEST_SECRET)).toMatchObject({ isReplayed: true });
+      expect(await failureOf(guessedUnder("another secret"))).toHaveProperty("message", "not found");
     });
   });
 
