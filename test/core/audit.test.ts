@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import type { Actor } from "../../src/core/actor.ts";
 import { OPERATOR } from "../../src/core/actor.ts";
-import { AuditSealer, ChainCheck, linked } from "../../src/core/audit-chain.ts";
+import type { AuditRecord } from "../../src/core/audit.ts";
+import {
+  AuditSealer,
+  CHAIN_START,
+  ChainCheck,
+  linked,
+  PRUNED,
+  released,
+} from "../../src/core/audit-chain.ts";
 import type { AuditRow } from "../../src/core/audit-chain.ts";
 import { DAY_MS } from "../../src/core/clock.ts";
 import { Fault } from "../../src/core/fault.ts";
@@ -430,6 +438,38 @@ forEachEngine("audit trail", (start) => {
       expect(await verify(program)).toMatchObject({ sound: false, broken: { seq: 9 } });
     });
 
+    test("retention keeps what is just as old as it says, begins a day late, and says what it took", async () => {
+      const program = await fresh();
+      const { audit } = program.core;
+      const [noted] = await trail(program);
+      program.clock.forwardMs(2 * DAY_MS);
+      await someone(program, "user");
+      program.clock.forwardMs(28.5 * DAY_MS);
+      expect(await audit.prune(30)).toBe(0);
+      program.clock.forwardMs(1.5 * DAY_MS);
+      expect(await audit.prune(30)).toBe(5);
+      expect(await audit.verify([SEALER], noted ?? null)).toMatchObject({
+        sound: false,
+        broken: { seq: 1, why: expect.stringContaining("retention has removed it since") },
+      });
+    });
+
+    test("a trail longer than is read at once is proved, and pruned, to its end", async () => {
+      const program = await fresh();
+      const { audit, store } = program.core;
+      const atMs = program.clock.nowMs();
+      await store.write((tx) => {
+        for (let n = 0; n < 1_100; n += 1)
+          tx.audit.record({ event: "account.changed", atMs, by: OPERATOR, subject: null });
+        return Promise.resolve();
+      });
+      expect(await verify(program)).toMatchObject({ sound: true, rows: 1_105 });
+      await withoutGuards(program, "UPDATE audit_log SET detail = '[]' WHERE seq = 1100");
+      expect(await verify(program)).toMatchObject({ sound: false, broken: { seq: 1_100 } });
+      program.clock.forwardMs(40 * DAY_MS);
+      expect(await audit.prune(30)).toBe(1_105);
+    });
+
     test("many writes at once, on two instances, make one chain", async () => {
       const program = await fresh();
       const other = await start(SETTINGS);
@@ -447,8 +487,8 @@ forEachEngine("audit trail", (start) => {
   });
 });
 
-test("rows of one content have other hashes under another predecessor", () => {
-  const record = {
+describe("the chain by itself", () => {
+  const RECORD: AuditRecord = {
     atMs: 1,
     event: "e",
     actor: { kind: "nobody", id: null },
@@ -456,14 +496,43 @@ test("rows of one content have other hashes under another predecessor", () => {
     clientAddress: null,
     requestId: null,
     detail: "{}",
-  } as const;
-  const first = linked({ seq: 0, hash: new Uint8Array(32) }, record, SEALER);
-  const second = linked(first, record, SEALER);
-  expect(Buffer.from(first.hash).toString("hex")).not.toBe(Buffer.from(second.hash).toString("hex"));
-  const check = new ChainCheck([SEALER]);
-  expect(check.add(1, first)).toBeNull();
-  expect(check.add(2, { ...second, previousHash: second.hash })).toEqual({
-    seq: 2,
-    why: "it does not follow from the row before it",
+  };
+  const first = linked(CHAIN_START, RECORD, SEALER);
+  const second = linked(first, RECORD, SEALER);
+  const third = linked(second, RECORD, SEALER);
+
+  test("rows of one content have other hashes under another predecessor, and at another place", () => {
+    expect(Buffer.from(first.hash).equals(second.hash)).toBe(false);
+    const elsewhere = linked({ ...first, seq: 7 }, RECORD, SEALER);
+    expect(Buffer.from(elsewhere.hash).equals(second.hash)).toBe(false);
+    const behindAnother = linked({ seq: 1, hash: third.hash }, RECORD, SEALER);
+    expect(Buffer.from(behindAnother.hash).equals(second.hash)).toBe(false);
+    const check = new ChainCheck([SEALER]);
+    expect(check.add(1, first)).toBeNull();
+    expect(check.add(2, { ...second, previousHash: second.hash })).toEqual({
+      seq: 2,
+      why: "it does not follow from the row before it",
+    });
+  });
+
+  test("another row in the place of the last is found without the secret too", () => {
+    const check = new ChainCheck(null);
+    expect(check.add(1, first)).toBeNull();
+    expect(check.add(2, linked(first, { ...RECORD, atMs: 2 }, SEALER))).toBeNull();
+    expect(check.finish(second)).toEqual({ seq: 2, why: "it is not the row that was written last" });
+  });
+
+  test.each([
+    ["the row before it", PRUNED, { seq: 1, hash: first.hash }, true],
+    ["the place of that row alone", PRUNED, { seq: 1, hash: second.hash }, false],
+    ["the hash of that row alone", PRUNED, { seq: 2, hash: first.hash }, false],
+    ["the row before it, and is no word of retention", "e", { seq: 1, hash: first.hash }, false],
+  ] as const)("a beginning is good or not where a later row names %s", (_, event, named, isSound) => {
+    const note = linked(third, { ...RECORD, event, detail: JSON.stringify(released(named)) }, SEALER);
+    const check = new ChainCheck([SEALER]);
+    for (const row of [second, third, note]) expect(check.add(row.seq, row)).toBeNull();
+    expect(check.finish(note)).toEqual(
+      isSound ? null : { seq: 1, why: "it is missing, and no retention removed it" },
+    );
   });
 });
