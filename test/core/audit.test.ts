@@ -454,6 +454,14 @@ forEachEngine("audit trail", (start) => {
       });
     });
 
+    test("retention stops at a row that cannot be read: that is for the operator to see", async () => {
+      const program = await fresh();
+      await withoutGuards(program, "UPDATE audit_log SET at_ms = 9000000000000000 WHERE seq = 3");
+      program.clock.forwardMs(40 * DAY_MS);
+      expect(await program.core.audit.prune(30)).toBe(2);
+      expect(await verify(program)).toMatchObject({ broken: { seq: 3, why: "it holds what no row can" } });
+    });
+
     test("a trail longer than is read at once is proved, and pruned, to its end", async () => {
       const program = await fresh();
       const { audit, store } = program.core;

@@ -29,6 +29,7 @@ test("S16 a changed, cut or foreign character is refused by the checksum", () =>
   for (const text of [
     token.slice(0, -1),
     `${token}0`,
+    `lk_a_${token}`,
     token.replace("lk_", "LK_"),
     `lk_x_${token.slice(5)}`,
   ]) {

@@ -39,7 +39,12 @@ forEachEngine("root administrators", (start, engine) => {
         email: person.email,
         is_active: true,
       });
-      expect((await client.post(REGISTER, newcomer(), withToken(SETUP_TOKEN))).status).toBe(403);
+      for (const late of [newcomer(), { password: "x" }])
+        expect((await client.post(REGISTER, late, withToken(SETUP_TOKEN))).status).toBe(403);
+      const refusals = program.log
+        .map((line) => JSON.parse(line))
+        .filter(({ event, client: from }) => event === "admin.setup_refused" && from === client.address);
+      expect(refusals).toHaveLength(5);
       const token = await logIn(client, "/admin/auth", person.username);
       expect(dataOf(await client.get("/admin/me", { token }))["email"]).toBe(person.email);
       expect(program.log.join("\n")).not.toContain(SETUP_TOKEN);
