@@ -1,4 +1,4 @@
-import type { Account, Role } from "./accounts.ts";
+import type { Account } from "./accounts.ts";
 import type { Actor } from "./actor.ts";
 import { Fault } from "./fault.ts";
 
@@ -34,8 +34,7 @@ export function isAdmin(caller: Caller): boolean {
   return caller.account.role === "admin" && hasScope(caller, "admin");
 }
 
-export function requireRole(caller: Caller, role: Role): void {
-  if (role === "admin" ? !isAdmin(caller) : caller.account.role !== role) {
-    throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: [role] } });
-  }
+export function requireAdmin(caller: Caller): void {
+  if (!isAdmin(caller))
+    throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
 }

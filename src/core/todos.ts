@@ -1,5 +1,5 @@
 import type { Caller } from "./caller.ts";
-import { requireRole } from "./caller.ts";
+import { requireAdmin } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { makeWith, nothingElse } from "./idempotency.ts";
@@ -95,7 +95,7 @@ export class Todos {
 
   /** Fails with `forbidden` before it looks, so that a refused caller learns nothing of what exists. */
   async deleteAsAdmin(caller: Caller, id: number): Promise<void> {
-    requireRole(caller, "admin");
+    requireAdmin(caller);
     await this.#store.write((tx) => this.#delete(tx, caller, id, "any"));
   }
 

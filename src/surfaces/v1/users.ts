@@ -1,5 +1,5 @@
 import type { Account, AccountChange, PasswordChange } from "../../core/accounts.ts";
-import { isAdmin, requireRole } from "../../core/caller.ts";
+import { isAdmin, requireAdmin } from "../../core/caller.ts";
 import type { Caller } from "../../core/caller.ts";
 import type { Core } from "../../core/core.ts";
 import { Fault } from "../../core/fault.ts";
@@ -58,7 +58,7 @@ export function userRoutes(core: Core): readonly Route[] {
       returns: { 200: UserPage },
       fails: ["forbidden"],
       run: async ({ caller, query }, exchange) => {
-        requireRole(caller, "admin");
+        requireAdmin(caller);
         const page = await pages.read(accounts.listing("user"), pageRequest(query));
         return ok(pageView(page, userView), pageLinks(exchange, query, page));
       },
