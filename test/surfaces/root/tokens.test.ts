@@ -3,7 +3,7 @@ import { SCOPES } from "../../../src/core/caller.ts";
 import { DAY_MS, MINUTE_MS } from "../../../src/core/clock.ts";
 import { OPERATOR } from "../../../src/core/actor.ts";
 import type { Route } from "../../../src/http/route.ts";
-import { field } from "../../support/client.ts";
+import { field, numberField } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import { data, ME, PASSWORD, personalToken, someone } from "../../support/someone.ts";
 
@@ -195,6 +195,23 @@ forEachEngine("personal access tokens", (start) => {
     expect(data(fitting)).toMatchObject({ scopes: ["todos:read"] });
     // A token for nothing at all is narrower than any.
     expect((await make({ scopes: [] })).status).toBe(201);
+  });
+
+  test("S22 without the scope admin a role admin's token opens nothing of another's", async () => {
+    const other = await someone(program(), "user");
+    const todo = numberField(await other.client.post("/api/v1/todos", { title: "Mine" }, other), "id");
+    const owner = await someone(program(), "user");
+    await program().core.accounts.update(owner.account, { role: "admin" }, null, OPERATOR);
+    const statuses = async (scopes: readonly string[]) => {
+      const { text: token } = await personalToken(owner, { scopes });
+      const path = `/api/v1/todos/${todo}`;
+      return [
+        (await owner.client.get(path, { token })).status,
+        (await owner.client.put(path, { title: "Theirs" }, { token })).status,
+      ];
+    };
+    expect(await statuses(["todos:read", "todos:write"])).toEqual([404, 404]);
+    expect(await statuses(["todos:read", "todos:write", "admin"])).toEqual([200, 200]);
   });
 
   test("a role admin's token without the scope admin is an ordinary user's", async () => {
