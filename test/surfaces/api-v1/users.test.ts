@@ -122,6 +122,8 @@ forEachEngine("api-v1 users", (start) => {
         exp: claims.iat + 1_800,
       });
       expect(Object.keys(claims)).toEqual(expect.arrayContaining(["iss", "aud", "jti"]));
+      const [, ofAdmin = ""] = (await signUp(program(), { role: "admin" })).token.split(".");
+      expect(JSON.parse(Buffer.from(ofAdmin, "base64url").toString())).toMatchObject({ role: "admin" });
     });
   });
 
