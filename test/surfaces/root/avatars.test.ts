@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OPERATOR } from "../../../src/core/actor.ts";
@@ -128,6 +128,24 @@ forEachEngine("root avatars", (start) => {
     });
   });
 
+  test("S30 one is decoded at a time, 16 wait, and one more is refused at once", async () => {
+    const picture = await image("small.png").bytes();
+    const { avatars } = program().core;
+    const kept = await Promise.allSettled(
+      Array.from({ length: 18 }, () => avatars.keep(picture, (file) => Promise.resolve(file))),
+    );
+    expect(kept.filter(({ status }) => status === "fulfilled")).toHaveLength(17);
+    expect(kept.at(-1)).toMatchObject({ reason: { what: { kind: "overloaded" } } });
+  });
+
+  test("a file in any other field than the one for it is not looked at", async () => {
+    const raw = formOf({ ...newcomer(), picture: image("small.png") });
+    const answer = await program().client().post("/auth/register", undefined, { raw });
+    expect(answer.status).toBe(201);
+    expect(dataOf(answer)["avatar"]).toBeNull();
+    expect(stored()).toEqual([]);
+  });
+
   test("a registration that fails leaves no file", async () => {
     const { email } = await signUp(program());
     expect((await register(image("small.png"), { email })).status).toBe(409);
@@ -199,8 +217,14 @@ forEachEngine("root avatars", (start) => {
 
   test("nothing but an avatar is served, however its path is spelt", async () => {
     const { avatar } = dataOf(await register(image("small.png")));
+    writeFileSync(join(uploads, "..", "beside.png"), "not for everybody");
+    writeFileSync(join(uploads, "note.png"), "not for everybody");
     for (const file of [
       "0123456789abcdef0123456789abcdef.png",
+      "note.png",
+      "..%2fbeside.png",
+      "%2e%2e%2fbeside.png",
+      `${avatar}%2f..%2f..%2fbeside.png`,
       "..%2f..%2fetc%2fpasswd",
       "%2e%2e%2fuploads",
       `.${avatar}`,
