@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_MS, MINUTE_MS } from "../../../src/core/clock.ts";
 import { textField } from "../../support/client.ts";
-import { forEachEngine, shared } from "../../support/program.ts";
+import { forEachEngine, shared, TEST_SECRET } from "../../support/program.ts";
 import { newEmail, PASSWORD, signUp } from "./people.ts";
 
 forEachEngine("api-v1 users", (start) => {
@@ -262,6 +262,25 @@ forEachEngine("api-v1 users", (start) => {
       expect((await client.get("/api/v1/users/me", { token })).body).toEqual({
         detail: "Invalid or expired token",
       });
+    });
+
+    test("S18 the cookie has its attributes from the settings, and is cleared with the same ones", async () => {
+      for (const [settings, attributes] of [
+        [{ COOKIE_SECURE: "true", COOKIE_SAMESITE: "none" }, "SameSite=none; Secure"],
+        [{ COOKIE_SAMESITE: "strict", COOKIE_DOMAIN: "example.com" }, "SameSite=strict; Domain=example.com"],
+        [
+          { ENVIRONMENT: "production", SECRET_KEY: TEST_SECRET, COOKIE_DOMAIN: "example.com" },
+          "SameSite=strict; Secure; Domain=example.com",
+        ],
+      ] as const) {
+        const { client, email } = await signUp(await start({ RATE_LIMIT_ENABLED: "false", ...settings }));
+        const login = await client.post("/api/v1/users/login", { email, password: PASSWORD });
+        expect(login.headers.get("set-cookie")).toEndWith(`; Path=/; ${attributes}`);
+        const logout = await client.post("/api/v1/users/logout");
+        expect(logout.headers.get("set-cookie")).toBe(
+          `refresh_token=; HttpOnly; Max-Age=0; Path=/; ${attributes}`,
+        );
+      }
     });
 
     test("S18 clears the cookie also where there was none", async () => {
