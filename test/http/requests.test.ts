@@ -107,6 +107,7 @@ forEachEngine("requests", (start, engine) => {
         "text/plain",
         "application/x-www-form-urlencoded",
         "application/json; charset=utf-16",
+        "application/json; charset=utf-80",
       ]) {
         expect((await send(raw, type)).status).toBe(415);
       }
@@ -211,6 +212,13 @@ forEachEngine("requests", (start, engine) => {
       }
     });
 
+    test("S21 nothing but OPTIONS is a preflight, whatever it asks for", async () => {
+      const headers = { origin: "https://app.example", "access-control-request-method": "POST" };
+      const client = program().client();
+      expect((await client.get("/api/v1/users/me", { headers })).status).toBe(401);
+      expect((await client.get("/health", { headers })).status).toBe(200);
+    });
+
     test("a preflight is answered without a token", async () => {
       const answer = await program()
         .client()
@@ -224,6 +232,7 @@ forEachEngine("requests", (start, engine) => {
       expect(answer.status).toBe(204);
       expect(answer.headers.get("access-control-allow-origin")).toBe("https://app.example");
       expect(answer.headers.get("access-control-allow-credentials")).toBe("true");
+      expect(answer.headers.get("access-control-allow-methods")).toBe("GET, HEAD, POST, PUT, PATCH, DELETE");
       expect(answer.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
       expect(answer.headers.get("access-control-expose-headers")).toBe(
         "X-Request-ID, Retry-After, ETag, Link, Location, Idempotency-Replayed",

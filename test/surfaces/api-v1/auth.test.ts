@@ -117,6 +117,21 @@ forEachEngine("api-v1 auth", (start) => {
       expect((await send("/token", { form: { username, password: PASSWORD }, headers })).status).toBe(200);
     });
 
+    test("of a field that is sent twice the last one counts, in either form", async () => {
+      const { username } = await signUpByName(program());
+      const fields = [
+        ["username", "somebody-else"],
+        ["username", username],
+        ["password", PASSWORD],
+      ] as const;
+      const multipart = new FormData();
+      for (const [name, value] of fields) multipart.append(name, value);
+      expect((await send("/token", { raw: multipart })).status).toBe(200);
+      const raw = fields.map((field) => field.join("=")).join("&");
+      const headers = { "content-type": "application/x-www-form-urlencoded" };
+      expect((await send("/token", { raw, headers })).status).toBe(200);
+    });
+
     test("S4 a wrong password and nobody's name read the same, in OAuth2's words too", async () => {
       const { username } = await signUpByName(program());
       const answers = [

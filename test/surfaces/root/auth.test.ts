@@ -108,6 +108,7 @@ forEachEngine("root auth", (start) => {
       const long = "x".repeat(1024 * 1024);
       for (const options of [
         { raw: formOf({ ...newcomer(), other: long }) },
+        { raw: formOf({ ...newcomer(), [long]: "" }) },
         { json: { ...newcomer(), other: long } },
       ]) {
         const answer = await client.post("/auth/register", undefined, options);
