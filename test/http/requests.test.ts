@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { OPERATOR } from "../../src/core/actor.ts";
 import type { Actor } from "../../src/core/actor.ts";
-import { forEachEngine, shared } from "../support/program.ts";
+import { forEachEngine, shared, TEST_SECRET } from "../support/program.ts";
+import type { TestProgram } from "../support/program.ts";
 import { personalToken, someone } from "../support/someone.ts";
 import { PASSWORD, newEmail, signUp } from "../surfaces/api-v1/people.ts";
 
@@ -191,6 +192,14 @@ forEachEngine("requests", (start, engine) => {
         expect(headers.get("cache-control")).toBe("no-store");
         expect(headers.get("strict-transport-security")).toBeNull();
       }
+    });
+
+    test("browsers are told to come back by HTTPS alone in production, and nowhere else", async () => {
+      const production = await start({ ENVIRONMENT: "production", SECRET_KEY: TEST_SECRET });
+      const sent = async (instance: TestProgram) =>
+        (await instance.client().get("/health")).headers.get("strict-transport-security");
+      expect(await sent(production)).toBe("max-age=31536000; includeSubDomains");
+      expect(await sent(program())).toBeNull();
     });
 
     test("S20 only a listed origin may read answers", async () => {
