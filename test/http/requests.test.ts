@@ -307,6 +307,19 @@ forEachEngine("requests", (start, engine) => {
       }
     });
 
+    test("S39 tells why a token was refused, and who has spent a budget", async () => {
+      const instance = await start({ RATE_LIMIT_LOGIN: "1/minute" });
+      const { client, token } = await signUp(instance);
+      const before = instance.log.length;
+      await client.get("/api/v1/users/me", { token: `${token.slice(0, -4)}AAAA` });
+      await client.post(LOGIN, {});
+      const told = instance.log.slice(before).map((line) => JSON.parse(line));
+      const from = { request: expect.any(String), client: client.address };
+      const refused = { level: "info", event: "token.refused", why: "bad_signature", ...from };
+      const limited = { level: "warning", event: "request.rate_limited", route: LOGIN, ...from };
+      for (const line of [refused, limited]) expect(told).toContainEqual(expect.objectContaining(line));
+    });
+
     test("S39 tells what was done with an account, its sessions and its tokens, and by whom", async () => {
       const instance = await start({ RATE_LIMIT_ENABLED: "false" });
       const { core } = instance;
