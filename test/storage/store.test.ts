@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import { Fault } from "../../src/core/fault.ts";
-import type { NewAccount, Store } from "../../src/core/store.ts";
+import type { AccountWrites, NewAccount, Store } from "../../src/core/store.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { failureOf } from "../support/failure.ts";
@@ -118,7 +118,9 @@ forEachEngine("the store", (_, open) => {
       const deleted = await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS));
       expect(deleted).toMatchObject({ deletedAtMs: NOW_MS, credentialsVersion: 2 });
       expect(await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS))).toBeNull();
-      expect(await store.read.accounts("user").byLoginName(account.email)).toBeNull();
+      for (const name of [account.email, account.username ?? ""]) {
+        expect(await store.read.accounts("user").byLoginName(name)).toBeNull();
+      }
       expect(await store.read.accounts("user").byId(account.id)).toMatchObject({ deletedAtMs: NOW_MS });
       expect(
         await store.write((tx) => tx.accounts("user").update(account.id, { name: "x" }, NOW_MS)),
@@ -127,6 +129,25 @@ forEachEngine("the store", (_, open) => {
         deletedAtMs: null,
       });
       expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toBeNull();
+    });
+
+    test("a change and a deletion that name a version are for that one alone", async () => {
+      const { id } = await insert(newAccount({ name: "First" }));
+      const write = <T>(work: (accounts: AccountWrites) => Promise<T>) =>
+        store.write((tx) => work(tx.accounts("user")));
+      expect(
+        await write((accounts) => accounts.update(id, { name: "Second" }, NOW_MS, { atVersion: 1 })),
+      ).toMatchObject({ version: 2 });
+      for (const atVersion of [1, 3]) {
+        expect(
+          await write((accounts) => accounts.update(id, { name: "Lost" }, NOW_MS, { atVersion })),
+        ).toBeNull();
+        expect(await write((accounts) => accounts.delete(id, NOW_MS, atVersion))).toBeNull();
+      }
+      expect(await store.read.accounts("user").byId(id)).toMatchObject({ name: "Second", deletedAtMs: null });
+      expect(await write((accounts) => accounts.delete(id, NOW_MS, 2))).toMatchObject({
+        deletedAtMs: NOW_MS,
+      });
     });
 
     test("a hash is replaced only while it is the one that was verified", async () => {
@@ -208,6 +229,30 @@ forEachEngine("the store", (_, open) => {
       expect(await store.write((tx) => tx.sessions.end(session.id, NOW_MS))).toBe(false);
       expect(await isOpen(account.id)).toBe(false);
       expect(await store.read.sessions.openOf(account.id, NOW_MS)).toEqual([]);
+    });
+  });
+
+  describe("todos", () => {
+    test("a change and a deletion that name a version are for that one alone", async () => {
+      const { id: accountId } = await insert();
+      const given = {
+        accountId,
+        title: "First",
+        description: null,
+        priority: "low",
+        createdAtMs: NOW_MS,
+      } as const;
+      const { id } = await store.write((tx) => tx.todos.insert(given));
+      expect(await store.write((tx) => tx.todos.update(id, { title: "Second" }, NOW_MS, 1))).toMatchObject({
+        version: 2,
+      });
+      for (const version of [1, 3]) {
+        expect(await store.write((tx) => tx.todos.update(id, { title: "Lost" }, NOW_MS, version))).toBeNull();
+        expect(await store.write((tx) => tx.todos.delete(id, version))).toBe(false);
+      }
+      expect(await store.read.todos.byId(id)).toMatchObject({ title: "Second" });
+      expect(await store.write((tx) => tx.todos.delete(id, 2))).toBe(true);
+      expect(await store.write((tx) => tx.todos.delete(id))).toBe(false);
     });
   });
 
