@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
+import type { Realm } from "../../src/core/accounts.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { AccountWrites, NewAccount, Store } from "../../src/core/store.ts";
@@ -127,8 +128,35 @@ forEachEngine("the store", (_, open) => {
       ).toBeNull();
       expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toMatchObject({
         deletedAtMs: null,
+        credentialsVersion: 2,
       });
       expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toBeNull();
+    });
+
+    test("a blocked one that is deleted and restored is still blocked", async () => {
+      const account = await insert(newAccount({ isActive: false }));
+      await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS));
+      expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toEqual({
+        ...account,
+        credentialsVersion: 2,
+        version: 3,
+        updatedAtMs: NOW_MS,
+      });
+    });
+
+    test("a live one is not purged, nor anything that is its own", async () => {
+      const { id: accountId } = await insert();
+      const todo = await store.write((tx) =>
+        tx.todos.insert({
+          accountId,
+          title: "Mine",
+          description: null,
+          priority: "low",
+          createdAtMs: NOW_MS,
+        }),
+      );
+      expect(await store.write((tx) => tx.accounts("user").purge(accountId))).toBe(false);
+      expect(await store.read.todos.byId(todo.id)).toEqual(todo);
     });
 
     test("a change and a deletion that name a version are for that one alone", async () => {
@@ -229,6 +257,45 @@ forEachEngine("the store", (_, open) => {
       expect(await store.write((tx) => tx.sessions.end(session.id, NOW_MS))).toBe(false);
       expect(await isOpen(account.id)).toBe(false);
       expect(await store.read.sessions.openOf(account.id, NOW_MS)).toEqual([]);
+    });
+  });
+
+  describe("personal tokens", () => {
+    test("S11 those of a user and of an administrator of the same id are kept apart", async () => {
+      const twin: Record<Realm, number> = { user: 0, admin: 0 };
+      do {
+        const behind = twin.user <= twin.admin ? "user" : "admin";
+        twin[behind] = (await insert(newAccount(), behind)).id;
+      } while (twin.user !== twin.admin);
+      const insertToken = (realm: Realm) =>
+        store.write((tx) =>
+          tx.personalTokens.insert({
+            realm,
+            accountId: twin[realm],
+            name: realm,
+            prefix: "lk_",
+            tokenHash: new TextEncoder().encode(realm),
+            scopes: [],
+            createdAtMs: NOW_MS,
+            expiresAtMs: null,
+          }),
+        );
+      const tokens = { user: await insertToken("user"), admin: await insertToken("admin") };
+      for (const [realm, other] of [
+        ["user", "admin"],
+        ["admin", "user"],
+      ] as const) {
+        const own = tokens[realm];
+        expect(own).toMatchObject({ realm, accountId: twin[realm], scopes: [] });
+        expect(await store.read.personalTokens.ofAccount(realm, twin[realm])).toEqual([own]);
+        const byHash = (of: Realm) =>
+          store.read.accounts(of).byPersonalToken(new TextEncoder().encode(realm));
+        expect((await byHash(realm))?.token).toEqual(own);
+        expect(await byHash(other)).toBeNull();
+        expect(await store.write((tx) => tx.personalTokens.delete(other, twin[other], own.id))).toBeNull();
+      }
+      expect(await store.write((tx) => tx.personalTokens.deleteAll("admin", twin.admin))).toBe(1);
+      expect(await store.read.personalTokens.ofAccount("user", twin.user)).toEqual([tokens.user]);
     });
   });
 
