@@ -3,7 +3,7 @@ import { migrationFiles } from "../../migrations/index.ts";
 import type { Realm } from "../../src/core/accounts.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import { Fault } from "../../src/core/fault.ts";
-import type { AccountWrites, NewAccount, Store } from "../../src/core/store.ts";
+import type { AccountWrites, NewAccount, Store, Writes } from "../../src/core/store.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { failureOf } from "../support/failure.ts";
@@ -346,6 +346,72 @@ forEachEngine("the store", (_, open) => {
       expect(await store.write((tx) => tx.loginAttempts.lock("admin", "account:1", NOW_MS))).toMatchObject({
         failures: 0,
       });
+    });
+
+    test("S5 those of a user and of an administrator of the same id are kept apart", async () => {
+      const lock = (realm: Realm) => store.write((tx) => tx.loginAttempts.lock(realm, "account:2", NOW_MS));
+      const before = await lock("admin");
+      const failed = { ...(await lock("user")), failures: 3 };
+      await store.write((tx) => tx.loginAttempts.save("user", "account:2", failed));
+      expect(await lock("admin")).toEqual(before);
+      await store.write((tx) => tx.loginAttempts.clear("admin", "account:2"));
+      expect(await lock("user")).toEqual(failed);
+    });
+  });
+
+  describe("what is over is removed from its moment on, and not before", () => {
+    const ALL = 1_000;
+    const removed = (work: (tx: Writes) => Promise<number>) => store.write(work);
+
+    beforeAll(async () => {
+      await removed((tx) => tx.sessions.deleteEnded(Number.MAX_SAFE_INTEGER, ALL));
+      await removed((tx) => tx.sessions.deleteExpired(Number.MAX_SAFE_INTEGER, ALL));
+      await removed((tx) =>
+        tx.loginAttempts.deleteForgotten(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, ALL),
+      );
+    });
+
+    const openUntil = async (...expiresAtMs: readonly number[]) => {
+      const account = await insert();
+      return store.write(async (tx) => {
+        const given = { kind: "rotating", endsAtMs: null, clientAddress: null, userAgent: null } as const;
+        const { id } = await tx.sessions.insert({ ...given, accountId: account.id, createdAtMs: NOW_MS });
+        for (const each of expiresAtMs) {
+          const tokenHash = crypto.getRandomValues(new Uint8Array(32));
+          await tx.sessions.insertToken({ sessionId: id, tokenHash, createdAtMs: NOW_MS, expiresAtMs: each });
+        }
+        return id;
+      });
+    };
+
+    test("sessions that were ended", async () => {
+      const id = await openUntil(NOW_MS + 100);
+      await store.write((tx) => tx.sessions.end(id, NOW_MS));
+      expect(await removed((tx) => tx.sessions.deleteEnded(NOW_MS, ALL))).toBe(0);
+      expect(await removed((tx) => tx.sessions.deleteEnded(NOW_MS + 1, ALL))).toBe(1);
+    });
+
+    test("sessions of which no token is good any more", async () => {
+      await openUntil(NOW_MS, NOW_MS + 5);
+      for (const atMs of [NOW_MS, NOW_MS + 1, NOW_MS + 5])
+        expect(await removed((tx) => tx.sessions.deleteExpired(atMs, ALL))).toBe(0);
+      expect(await removed((tx) => tx.sessions.deleteExpired(NOW_MS + 6, ALL))).toBe(1);
+    });
+
+    test("S5 counts of guesses that nobody touched, unless they still lock", async () => {
+      const realms = { free: "user", locked: "admin" } as const;
+      const hold = (realm: Realm, lockedUntilMs: number | null) =>
+        store.write(async (tx) => {
+          const state = await tx.loginAttempts.lock(realm, "account:77", NOW_MS);
+          await tx.loginAttempts.save(realm, "account:77", { ...state, lockedUntilMs });
+        });
+      await hold(realms.free, null);
+      await hold(realms.locked, NOW_MS + 10);
+      const forget = (untouchedSinceMs: number, nowMs: number) =>
+        removed((tx) => tx.loginAttempts.deleteForgotten(untouchedSinceMs, nowMs, ALL));
+      expect(await forget(NOW_MS, NOW_MS + 11)).toBe(0);
+      expect(await forget(NOW_MS + 1, NOW_MS + 10)).toBe(1);
+      expect(await forget(NOW_MS + 1, NOW_MS + 11)).toBe(1);
     });
   });
 });
