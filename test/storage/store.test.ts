@@ -4,6 +4,7 @@ import type { Realm } from "../../src/core/accounts.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { AccountWrites, NewAccount, Store, Writes } from "../../src/core/store.ts";
+import type { Database } from "../../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { failureOf } from "../support/failure.ts";
@@ -28,11 +29,12 @@ function newAccount(change: Partial<NewAccount> = {}): NewAccount {
 }
 
 forEachEngine("the store", (_, open) => {
+  let database: Database;
   let store: Store;
   let another: Store;
 
   beforeAll(async () => {
-    const database = open();
+    database = open();
     await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
     store = openStore(database, sealer);
     another = openStore(open(), sealer);
@@ -261,6 +263,18 @@ forEachEngine("the store", (_, open) => {
   });
 
   describe("personal tokens", () => {
+    const newToken = (realm: Realm, accountId: number) => ({
+      realm,
+      accountId,
+      name: null,
+      prefix: "lk_",
+      tokenHash: hashOf(realm, accountId),
+      scopes: [],
+      createdAtMs: NOW_MS,
+      expiresAtMs: null,
+    });
+    const hashOf = (realm: Realm, accountId: number) => new TextEncoder().encode(`${realm} ${accountId}`);
+
     test("S11 those of a user and of an administrator of the same id are kept apart", async () => {
       const twin: Record<Realm, number> = { user: 0, admin: 0 };
       do {
@@ -268,18 +282,7 @@ forEachEngine("the store", (_, open) => {
         twin[behind] = (await insert(newAccount(), behind)).id;
       } while (twin.user !== twin.admin);
       const insertToken = (realm: Realm) =>
-        store.write((tx) =>
-          tx.personalTokens.insert({
-            realm,
-            accountId: twin[realm],
-            name: realm,
-            prefix: "lk_",
-            tokenHash: new TextEncoder().encode(realm),
-            scopes: [],
-            createdAtMs: NOW_MS,
-            expiresAtMs: null,
-          }),
-        );
+        store.write((tx) => tx.personalTokens.insert(newToken(realm, twin[realm])));
       const tokens = { user: await insertToken("user"), admin: await insertToken("admin") };
       for (const [realm, other] of [
         ["user", "admin"],
@@ -288,14 +291,49 @@ forEachEngine("the store", (_, open) => {
         const own = tokens[realm];
         expect(own).toMatchObject({ realm, accountId: twin[realm], scopes: [] });
         expect(await store.read.personalTokens.ofAccount(realm, twin[realm])).toEqual([own]);
-        const byHash = (of: Realm) =>
-          store.read.accounts(of).byPersonalToken(new TextEncoder().encode(realm));
+        const byHash = (of: Realm) => store.read.accounts(of).byPersonalToken(hashOf(realm, twin[realm]));
         expect((await byHash(realm))?.token).toEqual(own);
         expect(await byHash(other)).toBeNull();
         expect(await store.write((tx) => tx.personalTokens.delete(other, twin[other], own.id))).toBeNull();
       }
       expect(await store.write((tx) => tx.personalTokens.deleteAll("admin", twin.admin))).toBe(1);
       expect(await store.read.personalTokens.ofAccount("user", twin.user)).toEqual([tokens.user]);
+    });
+
+    test("the last use of one is never moved back", async () => {
+      const { id: accountId } = await insert();
+      const { id } = await store.write((tx) => tx.personalTokens.insert(newToken("user", accountId)));
+      for (const usedAtMs of [NOW_MS + 10, NOW_MS + 5])
+        await store.write((tx) => tx.personalTokens.noteUse(id, usedAtMs));
+      expect(await store.read.personalTokens.ofAccount("user", accountId)).toMatchObject([
+        { lastUsedAtMs: NOW_MS + 10 },
+      ]);
+    });
+
+    test("a scope that this program does not know makes nobody anything", async () => {
+      const { id: accountId } = await insert();
+      await store.write((tx) => tx.personalTokens.insert(newToken("user", accountId)));
+      await database.write((connection) =>
+        connection.run("UPDATE personal_tokens SET scopes = 'todos:read todos:all' WHERE user_id = $1", [
+          accountId,
+        ]),
+      );
+      expect(await failureOf(store.read.personalTokens.ofAccount("user", accountId))).toBeInstanceOf(
+        TypeError,
+      );
+    });
+  });
+
+  describe("items", () => {
+    test("of two who remove one, one has", async () => {
+      const { id: accountId } = await insert();
+      const { id } = await store.write((tx) =>
+        tx.items.insert({ accountId, name: "Lamp", description: null, createdAtMs: NOW_MS }),
+      );
+      const removed = await Promise.all(
+        [store, another].map((each) => each.write((tx) => tx.items.delete(id))),
+      );
+      expect(removed.toSorted()).toEqual([false, true]);
     });
   });
 
