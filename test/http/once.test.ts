@@ -155,6 +155,27 @@ forEachEngine("Idempotency-Key", (start) => {
     expect((await one.client.post(TODOS, { title: "Ours?" }, { headers })).status).toBe(401);
   });
 
+  describe("every route that takes a key makes one of what it makes", () => {
+    const email = newEmail();
+    for (const [path, body] of [
+      [TODOS, { title: "Once" }],
+      ["/api/v1/items", { name: "Once" }],
+      [USERS, { email: newEmail(), password: PASSWORD }],
+      ["/api/v1/auth/register", { email, username: email.split("@")[0], password: PASSWORD }],
+      ["/v1/todos", { title: "Once" }],
+      ["/v1/todos/bulk", { operations: [{ op: "create", title: "Once" }] }],
+    ] as const) {
+      test(path, async () => {
+        const { client, token } = await signUp(program());
+        const options = { token, headers: named(newKey()) };
+        const first = await client.post(path, body, options);
+        expect([200, 201]).toContain(first.status);
+        const again = await client.post(path, body, options);
+        expect([again.status, again.body, isReplayed(again)]).toEqual([first.status, first.body, true]);
+      });
+    }
+  });
+
   describe("before anybody has logged in", () => {
     test("a registration is repeated without a conflict, from another address too", async () => {
       const body = { email: newEmail(), password: PASSWORD };

@@ -24,6 +24,7 @@ const LOGINS: readonly Request[] = [
   post("/users/login/", {}),
   raw("/users/login", "application/json"),
   form("/auth/token", { username: "nobody", password: PASSWORD }),
+  form("/auth/token", { username: "nobody", password: PASSWORD, refresh_token: "nothing" }),
   form("/auth/token", { grant_type: "client_credentials" }),
   form("/auth/token", {}),
   raw("/auth/token", "application/json"),

@@ -79,6 +79,7 @@ forEachEngine("api-v1 todos", (start) => {
     for (const bad of [
       "?limit=0",
       "?limit=-1",
+      "?limit=1001",
       "?limit=ten",
       "?offset=-1",
       "?completed=maybe",
@@ -96,7 +97,7 @@ forEachEngine("api-v1 todos", (start) => {
     program().clock.forwardMs(SECOND_MS);
     const updated = await client.put(
       `${TODOS}/${id}`,
-      { completed: true, title: null, user_id: 1, id: 2 },
+      { completed: true, title: null, description: null, user_id: 1, id: 2 },
       { token },
     );
     expect(updated.status).toBe(200);

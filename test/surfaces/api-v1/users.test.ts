@@ -250,6 +250,7 @@ forEachEngine("api-v1 users", (start) => {
   describe("logout", () => {
     test("ends the session, its access tokens at once, and clears the cookie", async () => {
       const { client, token } = await signUp(program());
+      const renewed = textField(await client.post("/api/v1/users/refresh"), "access_token");
       const cookie = `refresh_token=${client.cookies.get("refresh_token")}`;
       const answer = await client.post("/api/v1/users/logout");
       expect(answer.status).toBe(200);
@@ -259,9 +260,11 @@ forEachEngine("api-v1 users", (start) => {
       );
       const refreshed = await client.post("/api/v1/users/refresh", undefined, { headers: { cookie } });
       expect(refreshed.body).toEqual({ detail: "Invalid refresh token" });
-      expect((await client.get("/api/v1/users/me", { token })).body).toEqual({
-        detail: "Invalid or expired token",
-      });
+      for (const each of [token, renewed]) {
+        expect((await client.get("/api/v1/users/me", { token: each })).body).toEqual({
+          detail: "Invalid or expired token",
+        });
+      }
     });
 
     test("S18 the cookie has its attributes from the settings, and is cleared with the same ones", async () => {
@@ -331,6 +334,8 @@ forEachEngine("api-v1 users", (start) => {
       expect(missing.status).toBe(404);
       expect(missing.body).toEqual({ detail: "User with id 999999 not found" });
       expect((await read("9007199254740993")).status).toBe(404);
+      await alice.client.delete("/users/me", { token: alice.token });
+      expect((await read(alice.id)).status).toBe(404);
       for (const bad of ["0", "-1", "1e3", "0x10", "abc", "1.5", "%FF", "01"]) {
         const answer = await read(bad);
         expect(answer.status).toBe(422);

@@ -218,13 +218,15 @@ forEachEngine("personal access tokens", (start) => {
     const owner = await someone(program(), "user");
     await program().core.accounts.update(owner.account, { role: "admin" }, null, OPERATOR);
     const other = await someone(program(), "user");
-    const read = async (body: object) => {
-      const { text } = await personalToken(owner, body);
-      return (await owner.client.get(`/api/v1/users/${other.account.id}`, { token: text })).status;
-    };
-    expect(await read({})).toBe(200);
-    expect(await read({ scopes: ["account:read", "admin"] })).toBe(200);
-    expect(await read({ scopes: ["account:read"] })).toBe(403);
+    for (const users of ["/api/v1/users", "/v1/users"]) {
+      const read = async (body: object) => {
+        const { text } = await personalToken(owner, body);
+        return (await owner.client.get(`${users}/${other.account.id}`, { token: text })).status;
+      };
+      expect(await read({})).toBe(200);
+      expect(await read({ scopes: ["account:read", "admin"] })).toBe(200);
+      expect(await read({ scopes: ["account:read"] })).toBe(403);
+    }
   });
 
   test("S16 a token of the wrong form is refused before anything is looked up", async () => {
