@@ -406,10 +406,13 @@ forEachEngine("audit trail", (start) => {
 
     test("a detail that is no JSON is a broken row, not a crash", async () => {
       const program = await fresh();
+      const boss = await someone(program, "admin");
       await withoutGuards(program, "UPDATE audit_log SET detail = $1, subject_realm = NULL WHERE seq = 2", [
         "no JSON",
       ]);
       expect(await verify(program)).toMatchObject({ sound: false, broken: { seq: 2 } });
+      const shown = Object(data(await boss.client.get("/admin/audit", boss))).items;
+      expect(shown.find(({ id }: { id: number }) => id === 2)).toMatchObject({ detail: "no JSON" });
     });
 
     test("retention deletes the oldest and leaves a chain that proves itself", async () => {

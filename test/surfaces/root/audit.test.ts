@@ -13,6 +13,7 @@ forEachEngine("GET /admin/audit", (start) => {
     const headers = { "x-request-id": "block-it" };
     const blocked = await boss.client.send("PATCH", `/admin/users/${account.id}/block`, { ...boss, headers });
     expect(blocked.status).toBe(200);
+    await someone(program(), "user");
 
     const answer = await boss.client.get(`/admin/audit?account=user:${account.id}&page_size=1`, boss);
     expect(answer.status).toBe(200);
