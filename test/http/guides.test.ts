@@ -12,7 +12,10 @@ forEachEngine("the guides", (start) => {
     const { status, headers, body } = await read("quick-start");
     expect(status).toBe(200);
     expect(headers.get("content-type")).toBe("text/html; charset=utf-8");
-    expect(headers.get("content-security-policy")).toStartWith("default-src 'none'; style-src 'self'; ");
+    expect(headers.get("content-security-policy")).toBe(
+      "default-src 'none'; style-src 'self'; img-src 'self'; " +
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
     expect(body).toInclude("<title>Quick start · Latchkey</title>");
     expect(body).toInclude("curl -s http://localhost:8000/v1/auth/register");
     expect(body).not.toInclude("{{");

@@ -143,7 +143,10 @@ forEachEngine("the OpenAPI document", (start) => {
     const client = program().client();
     for (const path of ["/docs", "/redoc"]) {
       const policy = (await client.get(path)).headers.get("content-security-policy") ?? "";
-      expect(policy).toStartWith("default-src 'none'; script-src 'self'; ");
+      expect(policy).toStartWith(
+        "default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'; style-src 'self'",
+      );
+      expect(policy).toEndWith("form-action 'none'");
       expect(policy).not.toInclude("unsafe");
     }
     for (const name of ["nothing.js", "..%2froutes.ts", "constructor", "swagger.html"]) {
