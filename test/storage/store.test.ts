@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
 import type { Realm } from "../../src/core/accounts.ts";
+import { OPERATOR } from "../../src/core/actor.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { AccountWrites, NewAccount, Store, Writes } from "../../src/core/store.ts";
@@ -394,6 +395,39 @@ forEachEngine("the store", (_, open) => {
       expect(await lock("admin")).toEqual(before);
       await store.write((tx) => tx.loginAttempts.clear("admin", "account:2"));
       expect(await lock("user")).toEqual(failed);
+    });
+  });
+
+  describe("the audit trail", () => {
+    test("tells a user's deeds from those of an administrator of the same id", async () => {
+      const realms = ["user", "admin"] as const;
+      const account = (realm: Realm) => ({ realm, id: 4_711 });
+      for (const realm of realms)
+        await store.write(async (tx) => {
+          const by = { ...OPERATOR, account: account(realm) };
+          tx.audit.record({ event: "account.changed", atMs: NOW_MS, by, subject: null });
+          tx.audit.record({ event: "account.blocked", atMs: NOW_MS, by: OPERATOR, subject: account(realm) });
+        });
+      for (const realm of realms) {
+        const filter = { event: null, account: account(realm), fromMs: null, untilMs: null };
+        expect(await store.read.audit.list(filter, null, 10)).toMatchObject([
+          { subject: account(realm) },
+          { actor: { kind: realm } },
+        ]);
+      }
+    });
+
+    test("is released once up to a row, and never back", async () => {
+      for (let rows = 0; rows < 3; rows += 1)
+        await store.write(async (tx) => {
+          tx.audit.record({ event: "audit.pruned", atMs: NOW_MS, by: OPERATOR, subject: null });
+        });
+      const { seq: last } = await store.read.audit.head();
+      const release = (from: Store, seq: number) => from.write((tx) => tx.audit.deleteThrough(seq));
+      const both = await Promise.all([store, another].map((each) => release(each, last - 1)));
+      expect(both.toSorted()).toEqual([false, true]);
+      expect(await release(store, last - 2)).toBe(false);
+      expect((await store.read.audit.chain(0, 10)).map(({ seq }) => seq)).toEqual([last]);
     });
   });
 
