@@ -398,6 +398,36 @@ forEachEngine("the store", (_, open) => {
     });
   });
 
+  describe("idempotency keys", () => {
+    test("what was sent from another address says more than what one's own key stands for", async () => {
+      const bytes = (text: string) => new TextEncoder().encode(text);
+      const keep = (owner: string, request: string) =>
+        store.write((tx) =>
+          tx.idempotency.keep({
+            key: "a key",
+            owner,
+            fingerprint: bytes(request),
+            answer: { status: 201, headers: {}, body: request },
+            createdAtMs: NOW_MS,
+            expiresAtMs: NOW_MS + 10,
+          }),
+        );
+      expect(await keep("here", "one")).toBe(true);
+      expect(await keep("there", "another")).toBe(true);
+      expect(await keep("here", "another")).toBe(false);
+      const find = (owner: string, request: string, nowMs = NOW_MS) =>
+        store.read.idempotency.find({ key: "a key", owner, fingerprint: bytes(request) }, nowMs);
+      for (const owner of ["here", "there", "elsewhere"])
+        expect(await find(owner, "another")).toMatchObject({
+          isSameRequest: true,
+          answer: { body: "another" },
+        });
+      expect(await find("here", "a third")).toMatchObject({ isSameRequest: false });
+      expect(await find("elsewhere", "a third")).toBeNull();
+      expect(await find("here", "one", NOW_MS + 10)).toBeNull();
+    });
+  });
+
   describe("the audit trail", () => {
     test("tells a user's deeds from those of an administrator of the same id", async () => {
       const realms = ["user", "admin"] as const;
