@@ -516,4 +516,34 @@ forEachEngine("the store", (_, open) => {
       expect(await forget(NOW_MS + 1, NOW_MS + 11)).toBe(1);
     });
   });
+
+  // The last, since it gives thousands of ids.
+  describe("the directory", () => {
+    const MANY = 10_010;
+
+    beforeAll(async () => {
+      await database.write((connection) =>
+        connection.run(
+          `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${MANY})
+           INSERT INTO users (email, password_hash, role, is_active, created_at_ms)
+           SELECT 'q7x' || n || '@example.com', 'hash', 'user', TRUE, 0 FROM n`,
+        ),
+      );
+    });
+
+    // Three letters are found by an index, and two without.
+    for (const search of ["q7x", "q7"]) {
+      test(`finds everybody by "${search}", page by page, and counts up to 10,000 of them`, async () => {
+        const { directory } = store.read;
+        const filter = { search, isActive: null, deleted: false };
+        const order = { key: "id", descending: true } as const;
+        const page = async (offset: number, limit: number) =>
+          (await directory.users(filter, { order, limit, offset, after: null })).map(({ id }) => id);
+        const all = await page(0, MANY + 1);
+        expect(new Set(all).size).toBe(MANY);
+        expect(await page(4_995, 10)).toEqual(all.slice(4_995, 5_005));
+        expect(await directory.count(filter)).toBe(10_000);
+      });
+    }
+  });
 });
