@@ -280,6 +280,12 @@ function suite(folder: string): void {
     await Promise.all([hold(one), hold(other)]);
   });
 
+  test("the server itself ends a statement, and a transaction that nobody goes on with", async () => {
+    const { reader } = database();
+    for (const limit of ["statement_timeout", "idle_in_transaction_session_timeout"])
+      expect(await reader.first(`SHOW ${limit}`)).toEqual({ [limit]: `${STATEMENT_MS}ms` });
+  });
+
   test("quick reads that meet share a connection, each with its own answer or error; slow ones have one each", async () => {
     const db = database();
     await db.ping();
