@@ -202,6 +202,22 @@ forEachEngine("requests", (start, engine) => {
       expect(await sent(program())).toBeNull();
     });
 
+    test("S28 whom a client claims to be forwarded for counts behind a trusted proxy alone", async () => {
+      for (const [trusted, last] of [
+        ["0", 429],
+        ["1", 401],
+      ] as const) {
+        const instance = await start({ TRUST_PROXY: trusted, RATE_LIMIT_REFRESH: "1/hour" });
+        const client = instance.client();
+        const refresh = async (address: string) => {
+          const headers = { "x-forwarded-for": address };
+          return (await client.post("/api/v1/users/refresh", undefined, { headers })).status;
+        };
+        expect(await refresh("203.0.113.1")).toBe(401);
+        expect([trusted, await refresh("203.0.113.2")]).toEqual([trusted, last]);
+      }
+    });
+
     test("S20 only a listed origin may read answers", async () => {
       const client = program().client();
       const allowed = async (origin: string) => {
