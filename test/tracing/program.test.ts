@@ -186,6 +186,20 @@ forEachEngine("requests that are traced", (start, engine) => {
     }
   });
 
+  test("that the database refuses are told by the kind of the error, and not by its words", async () => {
+    const trace = newTrace();
+    const taken = { email: "again@example.com", username: "again", password: PASSWORD };
+    const register = (headers: Record<string, string>) =>
+      program.client().post("/api/v1/auth/register", taken, { headers });
+    await register({});
+    expect((await register(traceparent(trace))).status).toBe(400);
+    const spans = await spansOf(trace);
+    const types = spans
+      .map(({ attributes }) => attributes.get("error.type"))
+      .filter((type) => type !== undefined);
+    expect(new Set(types)).toEqual(new Set(["UniqueViolation"]));
+  });
+
   test("that fail are errors", async () => {
     const failing = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
     await failing.database.close();
