@@ -87,6 +87,11 @@ describe("beside a running server", () => {
     );
     const token = Object(await (await login("/admin/auth", "root", "first-password")).json()).access_token;
 
+    for (let guess = 0; guess < 5; guess += 1) await login("/admin/auth", "root", "wrong");
+    const given = await latchkey("served.db", ["admin", "reset-password", "root"], "second-password\n");
+    expect(given).toEqual({ code: 0, out: "set a new password for admin 1 (root@example.com)", err: "" });
+    expect((await login("/admin/auth", "root", "second-password")).status).toBe(200);
+
     const reset = await latchkey("served.db", ["admin", "reset-password", "root", "--generate"]);
     expect(reset.code).toBe(0);
     const made = /^password: ([A-Za-z0-9]{24})$/m.exec(reset.out)?.[1] ?? "";
@@ -112,10 +117,15 @@ describe("beside a running server", () => {
     const user = (...args: string[]) => latchkey("served.db", ["user", ...args]);
 
     expect((await user("promote", "alice@example.com")).out).toBe("promoted user 1 (alice@example.com)");
-    expect(JSON.parse((await user("list", "--json")).out)).toMatchObject({
+    expect(JSON.parse((await user("list", "--json")).out)).toEqual({
       id: 1,
+      email: "alice@example.com",
+      username: "alice",
+      name: "Alice",
+      phone: null,
       role: "admin",
       state: "active",
+      created_at: expect.any(String),
     });
     expect((await user("demote", "id:1")).code).toBe(0);
     expect((await user("block", "alice")).code).toBe(0);
