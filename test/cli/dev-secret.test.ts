@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { keptSecret, keptSecretPath } from "../../src/cli/dev-secret.ts";
+import { keptSecret, keptSecretPath, programSecret } from "../../src/cli/dev-secret.ts";
+import { configOf, GOOD_SECRET } from "../config/support.ts";
 
 let folder = "";
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "latchkey-secret-"))));
@@ -16,6 +17,15 @@ test("a secret is made once, for its owner alone, and kept", () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(keptSecret(path)).toBe(secret);
   expect(readdirSync(folder)).toEqual(["app.db.secret"]);
+});
+
+test("the secret that is set is the one in force, and none is kept beside it", () => {
+  const kept = { DATABASE_URL: `sqlite:///${join(folder, "app.db")}` };
+  expect(programSecret(configOf({ ...kept, SECRET_KEY: GOOD_SECRET }))).toBe(GOOD_SECRET);
+  expect(readdirSync(folder)).toEqual([]);
+  const made = programSecret(configOf(kept));
+  expect(made).toBe(keptSecret(join(folder, "app.db.secret")));
+  expect(programSecret(configOf({ ...kept, SECRET_KEY: GOOD_SECRET }))).toBe(GOOD_SECRET);
 });
 
 test("two places have two secrets", () => {
