@@ -117,3 +117,9 @@ test("PostgreSQL is backed up by its own tools, into a file", async () => {
   expect(said.exitCode).toBe(1);
   expect(said.stderr).toContain("--file=hand.db ");
 });
+
+test("what is said for a shell holds nothing that a shell would run", async () => {
+  const said = await run(["backup", "it's; reboot"], { DATABASE_URL: "postgres://a%24b@db.invalid/app" });
+  expect(said.stderr).toContain(String.raw`--file='it'\''s; reboot' `);
+  expect(said.stderr).toContain("--username='a$b' ");
+});
