@@ -387,6 +387,21 @@ forEachEngine("requests", (start, engine) => {
     });
   });
 
+  test("S39 what nobody expected answers 500 with a request id and nothing of the inside, and is logged", async () => {
+    const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { client, token } = await signUp(instance);
+    const inside = "SELECT hunter2 FROM /srv/inside.ts";
+    Object.assign(instance.core.todos, { list: () => Promise.reject(new Error(inside)) });
+    const answer = await client.get("/api/v1/todos", { token });
+    expect(answer.status).toBe(500);
+    expect(answer.body).toEqual({ detail: "Internal Server Error" });
+    const id = answer.headers.get("x-request-id");
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    const [told] = instance.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "error");
+    expect(told).toMatchObject({ event: "request.internal", request: id });
+    expect(JSON.stringify(told)).toContain(inside);
+  });
+
   test("S32 S39 a database that is gone answers 503 with a request id and nothing of the inside; liveness goes on", async () => {
     const instance = await start({ RATE_LIMIT_ENABLED: "false" });
     const { client, token, email } = await signUp(instance);
