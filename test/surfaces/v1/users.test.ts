@@ -161,6 +161,15 @@ forEachEngine("v1 users", (start) => {
       ]);
     });
 
+    test("a request with a bad token is counted all the same", async () => {
+      const instance = await start({ RATE_LIMIT_REGISTER: "2/minute" });
+      const client = instance.client();
+      const statuses: number[] = [];
+      for (let request = 1; request <= 3; request += 1)
+        statuses.push((await client.post("/v1/users", registration(), { token: "forged" })).status);
+      expect(statuses).toEqual([401, 401, 429]);
+    });
+
     test("a bad token is refused even where none is needed", async () => {
       const answer = await program().client().post("/v1/users", registration(), { token: "forged" });
       expectFailure(answer, 401, "Invalid authentication token");
