@@ -216,6 +216,15 @@ forEachEngine("api-v1 users", (start) => {
       instance.clock.forwardMs(MINUTE_MS);
       expect((await client.post("/api/v1/users/login", body)).status).not.toBe(429);
     });
+
+    test("S28 count all addresses of an IPv6 /64 as one client", async () => {
+      const instance = await start({ RATE_LIMIT_LOGIN: "1/minute" });
+      const login = async (address: string) =>
+        (await instance.client(address).post("/api/v1/users/login", {})).status;
+      expect(await login("2001:db8:1:2::1")).toBe(422);
+      expect(await login("2001:db8:1:2:ffff::9")).toBe(429);
+      expect(await login("2001:db8:1:3::1")).toBe(422);
+    });
   });
 
   describe("refresh", () => {
@@ -300,9 +309,13 @@ forEachEngine("api-v1 users", (start) => {
       "null",
       "http://localhost.evil.example",
       "https://localhost:1",
+      "https://local",
+      "https://my.localhost",
     ]) {
       for (const route of ["refresh", "logout"]) {
-        const answer = await client.post(`/api/v1/users/${route}`, undefined, { headers: { origin } });
+        const answer = await client.post(`/api/v1/users/${route}`, undefined, {
+          headers: { origin, host: "localhost" },
+        });
         expect(answer.status).toBe(403);
         expect(answer.headers.get("set-cookie")).toBeNull();
       }
