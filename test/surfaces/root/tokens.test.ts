@@ -214,6 +214,19 @@ forEachEngine("personal access tokens", (start) => {
     expect(await statuses(["todos:read", "todos:write", "admin"])).toEqual([200, 200]);
   });
 
+  test("S23 without the scope admin a role admin's token gives nobody a role", async () => {
+    const owner = await someone(program(), "user");
+    await program().core.accounts.update(owner.account, { role: "admin" }, null, OPERATOR);
+    const roleGiven = async (username: string, scopes: readonly string[]) => {
+      const { text: token } = await personalToken(owner, { scopes });
+      const json = { username, email: `${username}@example.com`, password: "long-enough-1", role: "admin" };
+      const made = await owner.client.post("/v1/users", json, { token });
+      return (await program().core.accounts.get("user", numberField(made, "id"))).role;
+    };
+    expect(await roleGiven("made_without", ["account:write"])).toBe("user");
+    expect(await roleGiven("made_with", ["account:write", "admin"])).toBe("admin");
+  });
+
   test("a role admin's token without the scope admin is an ordinary user's", async () => {
     const owner = await someone(program(), "user");
     await program().core.accounts.update(owner.account, { role: "admin" }, null, OPERATOR);
