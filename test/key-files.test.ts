@@ -195,6 +195,7 @@ describe("rotation", () => {
 
   test("the announced key is the one that is rotated to", () => {
     folder.announce("EdDSA");
+    expect(modeOf("next_private_key.pem")).toBe(0o600);
     const announced = kids().get("next");
     expect(() => folder.announce("EdDSA")).toThrow("there already");
     expect(() => folder.rotate("ES256")).toThrow("is a key for EdDSA, not ES256");
