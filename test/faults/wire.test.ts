@@ -100,6 +100,14 @@ describe("on the wire", () => {
     expect(unlike(taken, ({ got }) => got === "200")).toEqual([]);
   });
 
+  test("S28 a request that names no host is its client's all the same", async () => {
+    const server = await serve(scratchFolder(), { ...UNLIMITED, LOG_LEVEL: "INFO" });
+    const { received } = await exchange(server.url, "GET /health HTTP/1.0\r\nX-Request-Id: no-host\r\n\r\n");
+    expect(statuses(received)).toEqual([200]);
+    await server.printed("request=no-host");
+    expect(server.output()).toMatch(/request=no-host .*client=127\.0\.0\.1/);
+  });
+
   test("S25 what two readers could read in two ways is refused, and its connection closed", async () => {
     const server = await serve(scratchFolder(), UNLIMITED);
     const smuggled = `0\r\n\r\n${NOWHERE}`;
