@@ -16,9 +16,10 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Log {
   const { json, colors, clock, write } = options;
   const least = SEVERITY[options.level];
+  const isoTime = isoTimes();
   const line = (level: LogLevel, event: string, fields: LogFields, cause?: unknown) => {
     if (SEVERITY[level] < least) return;
-    const time = new Date(clock.nowMs()).toISOString();
+    const time = isoTime(clock.nowMs());
     const told = cause === undefined ? fields : { ...fields, cause: describeCause(cause) };
     write(json ? jsonLine(time, level, event, told) : prettyLine(time, level, event, told, colors));
   };
@@ -27,6 +28,19 @@ export function createLog(options: LogOptions): Log {
     info: (event, fields = {}) => line("info", event, fields),
     warning: (event, fields = {}) => line("warning", event, fields),
     error: (event, fields = {}, cause) => line("error", event, fields, cause),
+  };
+}
+
+/** Many lines are of one millisecond. */
+function isoTimes(): (atMs: number) => string {
+  let lastMs = Number.NaN;
+  let last = "";
+  return (atMs) => {
+    if (atMs !== lastMs) {
+      last = new Date(atMs).toISOString();
+      lastMs = atMs;
+    }
+    return last;
   };
 }
 
@@ -78,19 +92,18 @@ function describeCause(cause: unknown): string {
 /** Gathers the lines of one turn of the event loop into one write to standard output. */
 export function standardOutputWriter(): { write(line: string): void; flush(): Promise<void> } {
   const sink = Bun.stdout.writer({ highWaterMark: 64 * 1024 });
-  let scheduled = false;
+  let gathered = "";
+  const flush = async () => {
+    const lines = gathered;
+    gathered = "";
+    if (lines !== "") sink.write(lines);
+    await sink.flush();
+  };
   return {
     write(line) {
-      sink.write(`${line}\n`);
-      if (scheduled) return;
-      scheduled = true;
-      setImmediate(() => {
-        scheduled = false;
-        void sink.flush();
-      });
+      if (gathered === "") setImmediate(flush);
+      gathered += `${line}\n`;
     },
-    async flush() {
-      await sink.flush();
-    },
+    flush,
   };
 }
