@@ -14,6 +14,7 @@ import { UserDirectory } from "../src/core/user-directory.ts";
 import type { Database } from "../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../src/storage/migrations.ts";
 import { openStore } from "../src/storage/store.ts";
+import { numbers } from "../test/support/numbers.ts";
 import { onEachEngine } from "./engines.ts";
 
 const USERS = Number(process.argv[2] ?? 1_000_000);
@@ -21,13 +22,8 @@ const POSTGRES_URL = process.argv[3];
 const REPETITIONS = 15;
 const INSERTS_MEASURED = 2_000;
 
-const NUMBERS: Readonly<Record<Database["engine"], string>> = {
-  sqlite: `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${USERS})`,
-  postgres: `WITH numbers (i) AS (SELECT generate_series(1, ${USERS}))`,
-};
-
 /** One in ten is blocked, one in twenty deleted, and the names are such as people have. */
-const FILL = `INSERT INTO users
+const FILL = `${numbers(USERS)} INSERT INTO users
   (email, username, username_key, name, name_key, phone, password_hash, is_active, created_at_ms, deleted_at_ms)
   SELECT 'person' || i || '@example' || (i % 50) || '.com', 'Person' || i, 'person' || i,
     CASE i % 4 WHEN 0 THEN 'Ada' WHEN 1 THEN 'Grace' WHEN 2 THEN 'Edsger' ELSE 'Barbara' END || ' Sample ' || (i % 1000),
@@ -61,7 +57,7 @@ async function measure(database: Database): Promise<void> {
   });
   await migrateUp(database, parseMigrations(migrationFiles), systemClock);
   const startedAtMs = performance.now();
-  await database.writeAlone((connection) => connection.script(`${NUMBERS[database.engine]} ${FILL}`));
+  await database.writeAlone((connection) => connection.script(FILL));
   if (database.engine === "postgres")
     await database.writeAlone((connection) => connection.script("ANALYZE users"));
   console.log(

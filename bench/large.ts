@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { numbers } from "../test/support/numbers.ts";
 import { load } from "./measure.ts";
 import { getList, getOne, http, makePeople, PASSWORD, requestsOf, send } from "./people.ts";
 import type { Person } from "./people.ts";
@@ -89,12 +90,11 @@ async function makeAdmin(server: Server): Promise<string> {
 
 function addRows(file: string, count: number): void {
   const database = new Database(file);
-  const numbers = `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${count})`;
-  database.run(`${numbers} INSERT INTO users
+  database.run(`${numbers(count)} INSERT INTO users
     (email, username, username_key, name, name_key, password_hash, created_at_ms)
     SELECT 'user' || i || '@example.org', 'User' || i, 'user' || i, 'Ada Sample ' || (i % 1000),
       'ada sample ' || (i % 1000), 'none', 1700000000000 + i FROM numbers`);
-  database.run(`${numbers} INSERT INTO todos
+  database.run(`${numbers(count)} INSERT INTO todos
     (user_id, title, title_key, description, description_key, priority, created_at_ms)
     SELECT CASE WHEN i <= ${count * SHARE_OF_ONE} THEN 1 ELSE 100 + i / 200 END, 'Todo ' || i, 'TODO ' || i,
       'Milk, eggs, bread', 'MILK, EGGS, BREAD', 'medium', 1700000000000 + i FROM numbers`);

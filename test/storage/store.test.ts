@@ -9,6 +9,7 @@ import type { Database } from "../../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { failureOf } from "../support/failure.ts";
+import { numbers } from "../support/numbers.ts";
 import { forEachEngine } from "./engines.ts";
 
 const NOW_MS = 1_800_000_000_000;
@@ -524,9 +525,9 @@ forEachEngine("the store", (_, open) => {
     beforeAll(async () => {
       await database.write((connection) =>
         connection.run(
-          `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${MANY})
+          `${numbers(MANY)}
            INSERT INTO users (email, password_hash, role, is_active, created_at_ms)
-           SELECT 'q7x' || n || '@example.com', 'hash', 'user', TRUE, 0 FROM n`,
+           SELECT 'q7x' || i || '@example.com', 'hash', 'user', TRUE, 0 FROM numbers`,
         ),
       );
     });

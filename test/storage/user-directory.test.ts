@@ -2,21 +2,17 @@ import { beforeAll, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import type { Store, UserFilter } from "../../src/core/store.ts";
-import type { Database } from "../../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { integer, text } from "../../src/storage/rows.ts";
 import { openStore } from "../../src/storage/store.ts";
+import { numbers } from "../support/numbers.ts";
 import { forEachEngine } from "./engines.ts";
 
 const USERS = 6_000;
 const NOW_MS = 1_800_000_000_000;
 
 /** Some runs of letters are everybody's, some many people's, some nearly nobody's. */
-const NUMBERS: Readonly<Record<Database["engine"], string>> = {
-  sqlite: `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${USERS})`,
-  postgres: `WITH numbers (i) AS (SELECT generate_series(1, ${USERS}))`,
-};
-const FILL = `INSERT INTO users
+const FILL = `${numbers(USERS)} INSERT INTO users
   (email, username, username_key, name, name_key, password_hash, is_active, created_at_ms, deleted_at_ms)
   SELECT 'user' || i || '@example.org', 'User' || i, 'user' || i, 'Ada Sample ' || (i % 100),
     'ada sample ' || (i % 100), 'none', i % 10 <> 0, ${NOW_MS} + i, CASE WHEN i % 20 = 7 THEN ${NOW_MS} ELSE NULL END
@@ -29,14 +25,14 @@ const UNUSUAL = [
   "a name of more than twenty-four runs of three letters, and then some, to its end",
 ] as const;
 
-forEachEngine("a search in the directory", (engine, open) => {
+forEachEngine("a search in the directory", (_, open) => {
   let store: Store;
   let everyone: readonly { readonly id: number; readonly text: string; readonly isBlocked: boolean }[];
 
   beforeAll(async () => {
     const database = open();
     await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
-    await database.writeAlone((connection) => connection.script(`${NUMBERS[engine]} ${FILL}`));
+    await database.writeAlone((connection) => connection.script(FILL));
     store = openStore(database, new AuditSealer("a secret of the tests"));
     for (const [index, name] of UNUSUAL.entries()) {
       await store.write((tx) =>
