@@ -17,21 +17,19 @@ const INDEXED = /[^%_\\]{3}/u;
 const PORTION_OF_IDS = 5_000;
 
 export function userDirectoryReads(connection: Connection, engine: Database["engine"]): UserDirectoryReads {
-  const selected = (filter: UserFilter) =>
-    engine === "sqlite" ? narrowed(connection, filter) : indexed(filter);
   return {
     async users(filter, slice) {
-      const selection = await selected(filter);
-      return selection === null
-        ? usersByPortions(connection, filter, slice)
+      const selection = await select(connection, engine, filter);
+      return selection.inPortions
+        ? usersByPortions(connection, selection, slice)
         : selectUsers(connection, selection, slice);
     },
 
     async count(filter) {
       if (filter.search === null) return countAll(connection, filter);
-      const selection = await selected(filter);
-      return selection === null
-        ? countByPortions(connection, filter)
+      const selection = await select(connection, engine, filter);
+      return selection.inPortions
+        ? countByPortions(connection, selection)
         : countUsers(connection, selection, COUNTED_AT_MOST);
     },
   };
@@ -43,6 +41,22 @@ interface Selection {
   readonly key: string;
   readonly where: readonly string[];
   readonly values: readonly SqlValue[];
+  /** No index serves it. */
+  readonly inPortions: boolean;
+}
+
+async function select(
+  connection: Connection,
+  engine: Database["engine"],
+  filter: UserFilter,
+): Promise<Selection> {
+  const where = conditions(filter);
+  const { search } = filter;
+  if (search === null) return { from: "users a", key: "a.id", where, values: [], inPortions: false };
+  const sought = search.toLowerCase();
+  const few = engine === "sqlite" ? await fewCandidates(connection, sought) : null;
+  if (few !== null) return among(few, where, sought);
+  return INDEXED.test(search) ? indexed(where, sought) : unindexed(where, sought);
 }
 
 /** The ids of a page are found first, by an index alone where one will do, and then those few rows are read. */
@@ -51,10 +65,10 @@ async function selectUsers(
   { from, key, where, values }: Selection,
   { limit, offset, after }: Pick<Slice<"id">, "limit" | "offset" | "after">,
 ): Promise<readonly Account[]> {
-  const conditions = after === null ? where : [...where, `${key} < $${values.length + 3}`];
+  const all = after === null ? where : [...where, `${key} < $${values.length + 3}`];
   const rows = await connection.all(
     `SELECT ${ACCOUNT_COLUMNS} FROM users a WHERE a.id IN (
-       SELECT ${key} FROM ${from} WHERE ${conditions.join(" AND ")}
+       SELECT ${key} FROM ${from} WHERE ${all.join(" AND ")}
        ORDER BY ${key} DESC LIMIT $${values.length + 1} OFFSET $${values.length + 2}
      ) ORDER BY a.id DESC`,
     [...values, limit, offset, ...(after === null ? [] : [after.id])],
@@ -86,11 +100,11 @@ function countAll(connection: Connection, { isActive, deleted }: UserFilter): Pr
 
 async function usersByPortions(
   connection: Connection,
-  filter: UserFilter,
+  selection: Selection,
   { limit, offset, after }: Slice<"id">,
 ): Promise<readonly Account[]> {
   const found: Account[] = [];
-  for await (const portion of portions(connection, filter, after?.id ?? null)) {
+  for await (const portion of portions(connection, selection, after?.id ?? null)) {
     const missing = limit + offset - found.length;
     found.push(...(await selectUsers(connection, portion, { limit: missing, offset: 0, after: null })));
     if (found.length === limit + offset) break;
@@ -98,9 +112,9 @@ async function usersByPortions(
   return found.slice(offset);
 }
 
-async function countByPortions(connection: Connection, filter: UserFilter): Promise<number> {
+async function countByPortions(connection: Connection, selection: Selection): Promise<number> {
   let found = 0;
-  for await (const portion of portions(connection, filter, null)) {
+  for await (const portion of portions(connection, selection, null)) {
     found += await countUsers(connection, portion, COUNTED_AT_MOST - found);
     if (found === COUNTED_AT_MOST) break;
   }
@@ -108,9 +122,8 @@ async function countByPortions(connection: Connection, filter: UserFilter): Prom
 }
 
 /** The users below an id, the latest first, so many ids at a time. */
-async function* portions(connection: Connection, filter: UserFilter, below: number | null) {
+async function* portions(connection: Connection, all: Selection, below: number | null) {
   const highest = below ?? (await idAfterAll(connection));
-  const all = unindexed(filter);
   const count = all.values.length;
   for (let end = highest; end > 0; end -= PORTION_OF_IDS) {
     yield {
@@ -128,7 +141,7 @@ async function idAfterAll(connection: Connection): Promise<number> {
 }
 
 /** Written out, not bound: an index of some rows serves only those who can be seen to ask for no others. */
-function unsearched({ isActive, deleted }: UserFilter): readonly string[] {
+function conditions({ isActive, deleted }: UserFilter): readonly string[] {
   const where = [`a.deleted_at_ms IS ${deleted ? "NOT NULL" : "NULL"}`];
   if (isActive !== null) where.push(isActive ? "a.is_active" : "NOT a.is_active");
   return where;
@@ -137,43 +150,36 @@ function unsearched({ isActive, deleted }: UserFilter): readonly string[] {
 /**
  * `LIKE` finds what may match by the index over all runs of three letters: in its pattern, whatever is special to it
  * stands for any one letter. The last condition then holds the text itself against the words that were asked for.
- * Null where the index is of no use.
  */
-function indexed(filter: UserFilter): Selection | null {
-  const where = unsearched(filter);
-  const { search } = filter;
-  if (search === null) return { from: "users a", key: "a.id", where, values: [] };
-  if (!INDEXED.test(search)) return null;
-
-  const sought = search.toLowerCase();
+function indexed(where: readonly string[], sought: string): Selection {
   const pattern = `%${sought.replace(/[%_\\]/g, "_")}%`;
   return {
     from: "users_search s JOIN users a ON a.id = s.rowid",
     key: "s.rowid",
     where: [...where, "s.text LIKE $1", "replace(s.text, $2, '') <> s.text"],
     values: [pattern, sought],
-  };
-}
-
-/** On SQLite `LIKE` reads of all the runs in a text, however many users have them: where a few will do, by those. */
-async function narrowed(connection: Connection, filter: UserFilter): Promise<Selection | null> {
-  const sought = filter.search?.toLowerCase() ?? "";
-  const ids = await fewCandidates(connection, sought);
-  if (ids === null) return indexed(filter);
-  const all = unindexed(filter);
-  return {
-    ...all,
-    where: [...all.where, `a.id IN (SELECT value FROM json_each($${all.values.length + 1}))`],
-    values: [...all.values, JSON.stringify(ids)],
+    inPortions: false,
   };
 }
 
 /** The same without the index, which PostgreSQL would read from end to end if it saw `LIKE`. */
-function unindexed(filter: UserFilter): Selection {
+function unindexed(where: readonly string[], sought: string): Selection {
   return {
     from: "users_searched a",
     key: "a.id",
-    where: [...unsearched(filter), "replace(a.text, $1, '') <> a.text"],
-    values: [filter.search?.toLowerCase() ?? ""],
+    where: [...where, "replace(a.text, $1, '') <> a.text"],
+    values: [sought],
+    inPortions: true,
+  };
+}
+
+/** On SQLite `LIKE` reads of all the runs in a text, however many users have them: where a few will do, by those. */
+function among(ids: readonly number[], where: readonly string[], sought: string): Selection {
+  const all = unindexed(where, sought);
+  return {
+    ...all,
+    where: [...all.where, "a.id IN (SELECT value FROM json_each($2))"],
+    values: [...all.values, JSON.stringify(ids)],
+    inPortions: false,
   };
 }
