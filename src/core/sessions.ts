@@ -49,6 +49,8 @@ export interface OpenedSession {
   readonly session: Session;
   /** Told to the client once; only its hash is kept. */
   readonly refreshToken: string;
+  /** How long that one is good. */
+  readonly refreshSeconds: number;
 }
 
 const USER_AGENT_MAX_CHARACTERS = 255;
@@ -66,12 +68,6 @@ export class Sessions {
     this.#policy = parts.policy;
   }
 
-  /** How long the refresh token of a session that was just opened is good. */
-  get lifetimeSeconds(): number {
-    const { refreshTokenDays, absoluteDays } = this.#policy;
-    return (Math.min(refreshTokenDays, absoluteDays ?? refreshTokenDays) * DAY_MS) / SECOND_MS;
-  }
-
   /** Opens a session within the write that decided that the login was good. */
   async open(tx: Writes, kind: SessionKind, account: Account, by: Actor): Promise<OpenedSession> {
     const nowMs = this.#clock.nowMs();
@@ -84,7 +80,7 @@ export class Sessions {
       clientAddress: by.clientAddress,
       userAgent: by.userAgent?.slice(0, USER_AGENT_MAX_CHARACTERS).toWellFormed() ?? null,
     });
-    return { session, refreshToken: await this.#issue(tx.sessions, session, nowMs) };
+    return this.#issue(tx.sessions, session, nowMs);
   }
 
   /**
@@ -131,7 +127,7 @@ export class Sessions {
       requireUnexpired(token, nowMs);
       const account = await owner(tx, session);
       await tx.sessions.touch(session.id, nowMs);
-      return { account, session, refreshToken: await this.#issue(tx.sessions, session, nowMs) };
+      return { account, ...(await this.#issue(tx.sessions, session, nowMs)) };
     });
     if ("reused" in outcome) {
       const { id, accountId } = outcome.reused;
@@ -210,16 +206,17 @@ export class Sessions {
     return Math.abs(nowMs - usedAtMs) < this.#policy.reuseGraceSeconds * SECOND_MS;
   }
 
-  async #issue(sessions: SessionWrites, session: Session, nowMs: number): Promise<string> {
+  async #issue(sessions: SessionWrites, session: Session, nowMs: number): Promise<OpenedSession> {
     const refreshToken = randomBytes(64).toString("base64url");
-    const expiresAtMs = nowMs + this.#policy.refreshTokenDays * DAY_MS;
+    const wantedMs = nowMs + this.#policy.refreshTokenDays * DAY_MS;
+    const expiresAtMs = session.endsAtMs === null ? wantedMs : Math.min(wantedMs, session.endsAtMs);
     await sessions.insertToken({
       sessionId: session.id,
       tokenHash: tokenHash(refreshToken),
       createdAtMs: nowMs,
-      expiresAtMs: session.endsAtMs === null ? expiresAtMs : Math.min(expiresAtMs, session.endsAtMs),
+      expiresAtMs,
     });
-    return refreshToken;
+    return { session, refreshToken, refreshSeconds: Math.floor((expiresAtMs - nowMs) / SECOND_MS) };
   }
 }
 

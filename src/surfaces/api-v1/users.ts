@@ -66,7 +66,7 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
         );
         return ok(
           { access_token: accessTokens.issue("cookie", account, opened.session.id), token_type: "bearer" },
-          { "set-cookie": setCookie(REFRESH_COOKIE, opened.refreshToken, sessions.lifetimeSeconds, cookies) },
+          { "set-cookie": setCookie(REFRESH_COOKIE, opened.refreshToken, opened.refreshSeconds, cookies) },
         );
       },
     }),
