@@ -145,9 +145,8 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
     ...accountReads(connection, realm),
 
     async lock(id) {
-      // An update that changes nothing takes the row's lock where the engine has such.
       const row = await connection.first(
-        `UPDATE ${table} SET version = version WHERE id = $1 RETURNING ${OWN_COLUMNS}`,
+        `SELECT ${OWN_COLUMNS} FROM ${table} WHERE id = $1 ${connection.dialect.rowLock}`,
         [id],
       );
       return row === null ? null : accountOf(realm, row);

@@ -10,6 +10,8 @@ import { bytes, bytesOrNull, integer, integerOrNull, text, textOrNull } from "./
 const COLUMNS = `seq, at_ms, event, actor_kind, actor_id, subject_realm, subject_id, client_address, request_id,
   detail, previous_hash, hash, key_id, seal`;
 
+const HEAD = "SELECT head_seq, head_hash FROM audit_chain WHERE id = 1";
+
 export function auditReads(connection: Connection): AuditReads {
   return {
     async list(filter, beforeSeq, limit) {
@@ -30,8 +32,7 @@ export function auditReads(connection: Connection): AuditReads {
     },
 
     async head() {
-      const row = await connection.first("SELECT head_seq, head_hash FROM audit_chain WHERE id = 1");
-      return headOf(row);
+      return headOf(await connection.first(HEAD));
     },
   };
 }
@@ -52,12 +53,8 @@ export function auditWrites(connection: Connection, sealer: AuditSealer): AuditN
 
     async append() {
       if (noted.length === 0) return;
-      // Whoever updates this row goes on alone until their transaction ends: so it is the last thing that is done.
-      let head = headOf(
-        await connection.first(
-          "UPDATE audit_chain SET head_seq = head_seq WHERE id = 1 RETURNING head_seq, head_hash",
-        ),
-      );
+      // Whoever locks this row goes on alone until their transaction ends: so it is the last thing that is done.
+      let head = headOf(await connection.first(`${HEAD} ${connection.dialect.rowLock}`));
       for (const entry of noted) {
         const row = linked(head, recordOf(entry), sealer);
         await insert(connection, row);

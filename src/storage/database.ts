@@ -25,18 +25,31 @@ function problemWith(value: SqlValue | undefined): string | null {
 /** A row as the engine gave it: read its columns through `rows.ts`, which knows how the engines differ. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/**
- * A statement that fails inside a transaction dooms it, on both engines: what follows is refused and `write`
- * rejects, even where `work` caught the error. So a conflict is handled outside the write, or avoided by
- * `ON CONFLICT`. Once the transaction is over its connection answers nothing more.
- */
-export interface Connection {
+/** What must be said to one engine in another way than to the other. */
+export interface SqlDialect {
   /**
    * Whether `(a, b) < ($1, $2)` is a place in an index over both columns. To SQLite it is one in an index over the
    * first: it reads all rows that share the value. There `a = $1 AND b < $2` is such a place, while PostgreSQL may
    * take another index for that, and read whatever it holds.
    */
   readonly seeksPairs: boolean;
+  /**
+   * Ends a SELECT within a write, whose rows no other write then changes until this one is over. On SQLite that is
+   * nothing: there is one writer. PostgreSQL would do the same for an UPDATE, and leave a dead row behind at each.
+   */
+  readonly rowLock: string;
+}
+
+export const SQLITE: SqlDialect = { seeksPairs: false, rowLock: "" };
+export const POSTGRES: SqlDialect = { seeksPairs: true, rowLock: "FOR NO KEY UPDATE" };
+
+/**
+ * A statement that fails inside a transaction dooms it, on both engines: what follows is refused and `write`
+ * rejects, even where `work` caught the error. So a conflict is handled outside the write, or avoided by
+ * `ON CONFLICT`. Once the transaction is over its connection answers nothing more.
+ */
+export interface Connection {
+  readonly dialect: SqlDialect;
   /** The first row, or null. For what an index finds at once: on PostgreSQL such reads share connections. */
   first(sql: string, values?: readonly SqlValue[]): Promise<Row | null>;
   /** All rows; also the one row of a statement that takes its time, as one that counts. */

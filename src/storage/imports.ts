@@ -112,7 +112,7 @@ export function importWrites(connection: Connection, engine: Database["engine"])
     },
 
     async lock(tableId) {
-      await connection.run("UPDATE imports SET ids_up_to = ids_up_to WHERE id = $1", [tableId]);
+      await connection.first(`SELECT id FROM imports WHERE id = $1 ${connection.dialect.rowLock}`, [tableId]);
     },
 
     newIds: (noun, count) => idsOf(connection, engine, numbered(noun)).take(count),

@@ -6,7 +6,8 @@ import { integer, integerOrNull } from "./rows.ts";
 export function loginAttemptWrites(connection: Connection): LoginAttemptWrites {
   return {
     async lock(realm, subject, nowMs): Promise<LockoutState> {
-      // An update that changes nothing takes the row's lock where the engine has such, and a missing row is made.
+      // An update that changes nothing takes the row's lock where the engine has such, and a missing row is made: one
+      // statement for names that were tried before and names that were not, so that neither takes longer.
       const row = await connection.first(
         `INSERT INTO login_attempts (realm, subject, failures, pending, pending_since_ms, updated_at_ms)
          VALUES ($1, $2, 0, 0, $3, $3)

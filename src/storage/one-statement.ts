@@ -8,7 +8,7 @@ export function forOneStatement(connection: Connection): Connection {
     wasAsked = true;
   };
   return {
-    seeksPairs: connection.seeksPairs,
+    dialect: connection.dialect,
     first(sql, values) {
       take();
       return connection.first(sql, values);

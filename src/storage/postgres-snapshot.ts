@@ -3,7 +3,7 @@ import type { Connection, Snapshot } from "./database.ts";
 /** What reads within a transaction that sees one moment. A cursor keeps the server from sending all at once. */
 export function postgresSnapshot(connection: Connection): Snapshot {
   return {
-    seeksPairs: connection.seeksPairs,
+    dialect: connection.dialect,
     first: (sql, values) => connection.first(sql, values),
     all: (sql, values) => connection.all(sql, values),
     run: (sql, values) => connection.run(sql, values),

@@ -1,5 +1,5 @@
 import { within } from "../core/deadline.ts";
-import type { Row, ScriptConnection, SqlValue } from "./database.ts";
+import { POSTGRES, type Row, type ScriptConnection, type SqlValue } from "./database.ts";
 import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
 import type { Answer, Session } from "./postgres-session.ts";
 
@@ -75,7 +75,7 @@ export class Transaction {
 
 /** What `work` writes through: the first failure dooms it, and it ends with its transaction. */
 class TransactionConnection implements ScriptConnection {
-  readonly seeksPairs = true;
+  readonly dialect = POSTGRES;
   readonly #session: Session;
   readonly #statementMs: number;
   #underWay = 0;

@@ -1,5 +1,6 @@
 import { DAY_MS } from "../core/clock.ts";
 import { type Log, silentLog } from "../core/log.ts";
+import { POSTGRES } from "./database.ts";
 import type {
   Connection,
   ConnectionCounts,
@@ -103,7 +104,7 @@ class Postgres implements Database {
       : () => this.#pool.acquire();
     const alone: Connecting = () => this.#pool.acquire();
     this.reader = {
-      seeksPairs: true,
+      dialect: POSTGRES,
       first: (sql, values) => this.#read(together, sql, values, ({ rows }) => rows[0] ?? null),
       all: (sql, values) => this.#read(alone, sql, values, ({ rows }) => rows),
       run: (sql, values) => this.#read(alone, sql, values, ({ count }) => count),

@@ -35,7 +35,7 @@ export async function readSlice<Key extends string>(
     ]);
 
   if (after === null) return rows("", `${inOrder} LIMIT ${nth(1)} OFFSET ${nth(2)}`, [limit, offset]);
-  if (connection.seeksPairs) {
+  if (connection.dialect.seeksPairs) {
     const place = ` AND (${value}, id) ${beyond} (${nth(2)}, ${nth(3)})`;
     return rows(place, `${inOrder} LIMIT ${nth(1)}`, [limit, after.value, after.id]);
   }

@@ -1,6 +1,6 @@
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
-import type { Connection, Row, SqlValue } from "./database.ts";
+import { type Connection, type Row, SQLITE, type SqlValue } from "./database.ts";
 import type { SqliteHandle } from "./sqlite-handle.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { SqliteHandle } from "./sqlite-handle.ts";
  * what another process writes is seen one turn later.
  */
 export class SqliteReader implements Connection {
-  readonly seeksPairs = false;
+  readonly dialect = SQLITE;
   readonly #handle: SqliteHandle;
   readonly #log: Log;
   #hasSnapshot = false;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { Fault } from "../core/fault.ts";
-import { DatabaseRefused } from "./database.ts";
+import { DatabaseRefused, SQLITE } from "./database.ts";
 import type { Row, Snapshot, SqlValue, StatementListener } from "./database.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 
@@ -39,7 +39,7 @@ function openAtOneMoment(path: string, onStatement: StatementListener | undefine
 }
 
 class SqliteSnapshot implements Snapshot {
-  readonly seeksPairs = false;
+  readonly dialect = SQLITE;
   readonly #handle: SqliteHandle;
 
   constructor(handle: SqliteHandle) {

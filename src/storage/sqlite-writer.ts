@@ -1,6 +1,6 @@
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
-import type { Row, ScriptConnection, SqlValue } from "./database.ts";
+import { type Row, type ScriptConnection, SQLITE, type SqlValue } from "./database.ts";
 import type { SqliteHandle } from "./sqlite-handle.ts";
 
 /** Bounds how long the first write of a batch waits for the last. */
@@ -178,7 +178,7 @@ export class SqliteWriter {
 
 /** What one job writes through; a handle that outlives its job would write into the next one's transaction. */
 class JobConnection implements ScriptConnection {
-  readonly seeksPairs = false;
+  readonly dialect = SQLITE;
   readonly #handle: SqliteHandle;
   #failure: { readonly error: unknown } | null = null;
   #hasEnded = false;

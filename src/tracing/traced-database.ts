@@ -37,7 +37,7 @@ export function tracedDatabase(database: Database, tracer: Tracer): Database {
 
 function tracedConnection(connection: Connection, statements: Statements, tracer: Tracer): Connection {
   return {
-    seeksPairs: connection.seeksPairs,
+    dialect: connection.dialect,
     first: (sql, values) => tracer.step(statements.step(sql), () => connection.first(sql, values)),
     all: (sql, values) => tracer.step(statements.step(sql), () => connection.all(sql, values)),
     run: (sql, values) => tracer.step(statements.step(sql), () => connection.run(sql, values)),

@@ -30,7 +30,7 @@ interface Statement {
 /** Passes on what it is asked, and keeps it. */
 function recording(connection: Connection, kept: Statement[]): Connection {
   return {
-    seeksPairs: connection.seeksPairs,
+    dialect: connection.dialect,
     first: (sql, values) => connection.first(sql, values),
     run: (sql, values) => connection.run(sql, values),
     all(sql, values = []) {
