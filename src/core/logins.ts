@@ -172,15 +172,18 @@ export class Logins {
     const { realm, subject } = attempt;
     const giveUpAtMs = performance.now() + BUSY_LIMIT_MS;
     for (;;) {
-      const beginning = await this.#store.write(async (tx) => {
+      // Whoever is answered is answered after another write: a power cut that takes this one takes the guess with it.
+      const beginning = await this.#store.writeUnsynced(async (tx) => {
         const nowMs = this.#clock.nowMs();
         const result = begin(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);
         await tx.loginAttempts.save(realm, subject, result.state);
-        if (result.verdict === "locked") this.#record(tx, attempt, "login.refused", { why: "locked" });
         return result;
       });
       if (beginning.verdict === "judge") return;
-      if (beginning.verdict === "locked") throw this.#locked(attempt, beginning.retryAfterSeconds);
+      if (beginning.verdict === "locked") {
+        await this.#store.write(async (tx) => this.#record(tx, attempt, "login.refused", { why: "locked" }));
+        throw this.#locked(attempt, beginning.retryAfterSeconds);
+      }
       if (performance.now() > giveUpAtMs) throw Fault.of({ kind: "overloaded", retryAfterSeconds: 1 });
       await Bun.sleep(BUSY_RETRY_MS);
     }

@@ -25,6 +25,11 @@ export interface Store {
   write<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
   /** For work that is one statement: cheaper where the database is a server. Asked for a second one, it fails. */
   writeOne<T>(work: (tx: Writes) => Promise<T>): Promise<T>;
+  /**
+   * Like `write`, without waiting for the disk: seen by all at once, and there after a crash of the program, but a power
+   * cut may take it until the next `write` is kept. For what means nothing until such a write follows.
+   */
+  writeUnsynced<T>(work: (tx: Pick<Writes, "loginAttempts">) => Promise<T>): Promise<T>;
   /** Fails with `unavailable` where the database does not answer. */
   ping(): Promise<void>;
   /** By the database's own clock: the core's time comes from `Clock`. */

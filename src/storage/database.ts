@@ -94,6 +94,12 @@ export interface Database {
   writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
 
   /**
+   * Like `write`, without waiting for the disk: a power cut may take it until the next `write` is kept, and never that
+   * one without it.
+   */
+  writeUnsynced<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+
+  /**
    * Like `write`, with one holder among all instances: for migrations. Waits longer for its turn, is not bound by
    * the statement deadline, and on SQLite checks foreign keys at its end, so that a table can be rebuilt.
    */

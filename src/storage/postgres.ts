@@ -58,6 +58,7 @@ class Postgres implements Database {
   readonly #pool: PostgresPool;
   readonly #statementMs: number;
   readonly #ordinary: Plan;
+  readonly #unsynced: Plan;
   readonly #one: Plan;
   readonly #alone: Plan;
   readonly #snapshot: Plan;
@@ -82,6 +83,10 @@ class Postgres implements Database {
       beginMs: this.#statementMs,
       statementMs: this.#statementMs,
       totalMs: STATEMENTS_IN_A_WRITE * statementTimeoutMs,
+    };
+    this.#unsynced = {
+      ...this.#ordinary,
+      begin: `${this.#ordinary.begin}; SET LOCAL synchronous_commit = off`,
     };
     // Behind PgBouncer a deadline is set within the transaction that it is for.
     this.#one = options.prepare ? { ...this.#ordinary, begin: null } : this.#ordinary;
@@ -117,6 +122,10 @@ class Postgres implements Database {
 
   writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#transact((connection) => work(forOneStatement(connection)), this.#one);
+  }
+
+  writeUnsynced<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#transact(work, this.#unsynced);
   }
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {

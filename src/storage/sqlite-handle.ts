@@ -19,6 +19,7 @@ export class SqliteHandle {
   readonly #database: BunDatabase;
   readonly #statements = new Map<string, Statement<Row, SqlValue[]>>();
   readonly #isReadonly: boolean;
+  #syncsCommits = true;
   readonly #onStatement: StatementListener | undefined;
 
   constructor(path: string, access: "write" | "read", onStatement: StatementListener | undefined) {
@@ -57,6 +58,13 @@ export class SqliteHandle {
 
   script(sql: string): void {
     this.#timed(sql, () => this.#database.run(sql));
+  }
+
+  /** Whether commits wait for the disk, as they do at first; within a transaction that cannot be changed. */
+  syncCommits(isOn: boolean): void {
+    if (isOn === this.#syncsCommits) return;
+    this.script(`PRAGMA synchronous = ${isOn ? "FULL" : "NORMAL"}`);
+    this.#syncsCommits = isOn;
   }
 
   /** Answers false where another connection holds the lock. */

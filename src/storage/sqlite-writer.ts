@@ -17,9 +17,12 @@ export interface WriterOptions {
   readonly watchdogMs?: number;
 }
 
+/** `alone` has a transaction to itself; of the others, one that is `synced` makes all of its batch wait for the disk. */
+type JobKind = "synced" | "unsynced" | "alone";
+
 interface Job {
   readonly work: (connection: ScriptConnection) => Promise<unknown>;
-  readonly isAlone: boolean;
+  readonly kind: JobKind;
   readonly giveUpAtMs: number;
   readonly settle: (outcome: Outcome) => void;
 }
@@ -51,7 +54,7 @@ export class SqliteWriter {
     return this.#queue.length;
   }
 
-  write<T>(work: (connection: ScriptConnection) => Promise<T>, isAlone: boolean): Promise<T> {
+  write<T>(work: (connection: ScriptConnection) => Promise<T>, kind: JobKind): Promise<T> {
     if (this.#isClosed)
       return Promise.reject(Fault.of({ kind: "unavailable" }, new Error("database is closed")));
     const { lockWaitMs, loneLockWaitMs } = this.#options;
@@ -61,8 +64,8 @@ export class SqliteWriter {
         work: async (connection) => {
           kept = { value: await work(connection) };
         },
-        isAlone,
-        giveUpAtMs: performance.now() + (isAlone ? loneLockWaitMs : lockWaitMs),
+        kind,
+        giveUpAtMs: performance.now() + (kind === "alone" ? loneLockWaitMs : lockWaitMs),
         settle: (outcome) => {
           if ("error" in outcome) reject(outcome.error);
           else if (kept !== undefined) resolve(kept.value);
@@ -87,13 +90,15 @@ export class SqliteWriter {
 
   /** Jobs stay in the queue until the lock is ours, so that each gives up at its own hour. */
   async #writeBatch(): Promise<void> {
-    const isAlone = this.#queue[0]?.isAlone ?? false;
+    const isAlone = this.#queue[0]?.kind === "alone";
     let batch: readonly Job[] = [];
     try {
       // Foreign keys can be switched only outside a transaction.
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
+      this.#handle.syncCommits(this.#nextBatch().some(({ kind }) => kind !== "unsynced"));
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
-      batch = this.#takeBatch();
+      batch = this.#nextBatch();
+      this.#queue = this.#queue.slice(batch.length);
       const outcomes = await this.#runAndCommit(batch, isAlone);
       batch.forEach((job, index) =>
         job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
@@ -116,10 +121,10 @@ export class SqliteWriter {
     if (this.#queue.length > 0) await Bun.sleep(LOCK_RETRY_MS);
   }
 
-  #takeBatch(): Job[] {
-    const nextAlone = this.#queue.findIndex((job) => job.isAlone);
+  #nextBatch(): readonly Job[] {
+    const nextAlone = this.#queue.findIndex(({ kind }) => kind === "alone");
     const length = nextAlone === 0 ? 1 : nextAlone === -1 ? BATCH_JOBS : Math.min(nextAlone, BATCH_JOBS);
-    return this.#queue.splice(0, length);
+    return this.#queue.slice(0, length);
   }
 
   async #runAndCommit(batch: readonly Job[], isAlone: boolean): Promise<readonly Outcome[]> {

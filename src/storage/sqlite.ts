@@ -94,15 +94,19 @@ class Sqlite implements Database {
   }
 
   write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#writer.write(work, false);
+    return this.#writer.write(work, "synced");
+  }
+
+  writeUnsynced<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#writer.write(work, "unsynced");
   }
 
   writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#writer.write((connection) => work(forOneStatement(connection)), false);
+    return this.#writer.write((connection) => work(forOneStatement(connection)), "synced");
   }
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
-    return this.#writer.write(work, true);
+    return this.#writer.write(work, "alone");
   }
 
   async snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {

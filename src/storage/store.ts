@@ -44,6 +44,7 @@ export function openStore(
     read: reads(database.reader, database.engine),
     write: inWrite((work) => database.write(work)),
     writeOne: inWrite((work) => database.writeOne(work)),
+    writeUnsynced: inWrite((work) => database.writeUnsynced(work)),
     ping: () => database.ping(),
     currentTimeMs: () => database.currentTimeMs(),
   };

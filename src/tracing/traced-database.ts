@@ -26,6 +26,7 @@ export function tracedDatabase(database: Database, tracer: Tracer): Database {
     reader: tracedConnection(database.reader, statements, tracer),
     write: traced((work) => database.write(work)),
     writeOne: traced((work) => database.writeOne(work)),
+    writeUnsynced: traced((work) => database.writeUnsynced(work)),
     writeAlone: (work) => database.writeAlone(work),
     snapshot: (work) => database.snapshot(work),
     connections: () => database.connections(),

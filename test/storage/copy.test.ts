@@ -409,6 +409,7 @@ function beforeSnapshots(database: Database, act: () => Promise<void>): Database
     reader: database.reader,
     write: (work) => database.write(work),
     writeOne: (work) => database.writeOne(work),
+    writeUnsynced: (work) => database.writeUnsynced(work),
     writeAlone: (work) => database.writeAlone(work),
     snapshot: async (work) => {
       await act();

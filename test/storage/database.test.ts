@@ -224,6 +224,20 @@ forEachEngine("a database", (engine, open) => {
     expect(await count()).toBe(1);
   });
 
+  test("a write that does not wait for the disk is kept or not like any other, and seen at once", async () => {
+    const inserts = (name: string) =>
+      database.writeUnsynced((connection) => connection.first(`${INSERT} RETURNING name`, [name]));
+    expect(await inserts("a")).toEqual({ name: "a" });
+    expect(await database.reader.all("SELECT name FROM notes")).toEqual([{ name: "a" }]);
+    expect(await failureOf(inserts("a"))).toBeInstanceOf(UniqueViolation);
+    const half = database.writeUnsynced(async (connection) => {
+      await connection.run(INSERT, ["b"]);
+      throw new Error("half way");
+    });
+    expect(await failureOf(half)).toMatchObject({ message: "half way" });
+    expect(await count()).toBe(1);
+  });
+
   test("writes of one statement that meet fail each for itself", async () => {
     await database.writeOne((connection) => connection.run(INSERT, ["a"]));
     const outcomes = await Promise.allSettled(

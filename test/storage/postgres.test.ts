@@ -358,6 +358,19 @@ function suite(folder: string): void {
     expect(performance.now() - startedAt).toBeLessThan(5 * STATEMENT_MS);
   });
 
+  test("S31 a commit waits for the disk, unless its write said that it need not", async () => {
+    const mode = async (connection: Connection) => {
+      const row = await connection.first("SELECT current_setting('synchronous_commit') AS mode");
+      return row?.["mode"];
+    };
+    for (const prepare of [true, false]) {
+      const db = database({ poolMax: 1, prepare });
+      expect(await db.writeUnsynced(mode)).toBe("off");
+      expect(await db.write(mode)).toBe("on");
+      expect(await db.writeOne(mode)).toBe("on");
+    }
+  });
+
   test("S32 a write of one statement whose connection breaks is not run again: it may have been kept", async () => {
     const db = database({ poolMax: 1, statementTimeoutMs: 2_000 });
     const pid = await backend(db);

@@ -164,6 +164,22 @@ test("the file is set up to keep what was acknowledged", async () => {
   expect(pragmas).toEqual([{ journal_mode: "wal" }, { synchronous: 2 }, { foreign_keys: 1 }]);
 });
 
+test("S31 a commit waits for the disk, unless all that share it said that they need not", async () => {
+  const mode = async (connection: Connection) =>
+    (await connection.first("PRAGMA synchronous"))?.["synchronous"];
+  const [NORMAL, FULL] = [1, 2];
+  expect(await Promise.all([database.writeUnsynced(mode), database.writeUnsynced(mode)])).toEqual([
+    NORMAL,
+    NORMAL,
+  ]);
+  expect(await database.write(mode)).toBe(FULL);
+  expect(await Promise.all([database.writeUnsynced(mode), database.write(mode)])).toEqual([FULL, FULL]);
+  expect(await database.writeUnsynced(mode)).toBe(NORMAL);
+  expect(await database.writeOne(mode)).toBe(FULL);
+  expect(await database.writeUnsynced(mode)).toBe(NORMAL);
+  expect(await database.writeAlone(mode)).toBe(FULL);
+});
+
 test("close leaves the whole database in one file", async () => {
   const file = join(folder, "closed.db");
   const closing = openSqlite({ path: file });
