@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { withoutMetadata } from "./image-metadata.ts";
 import type { ImageFormat } from "./image-metadata.ts";
+import { countScans } from "./jpeg-scans.ts";
 import type { Log } from "./log.ts";
 
 /** Where files are kept, under names that this program made. Each call may fail with `unavailable`. */
@@ -22,7 +23,13 @@ const MAX_SIDE_PIXELS = 512;
 /** Looked at in the header, before any memory is taken; more than any telephone's camera makes. */
 const MAX_PIXELS = 50_000_000;
 
-/** A picture of so many pixels takes 280 MB to decode and half a second: one at a time, and few in line. */
+/** As long as a JPEG can be. A PNG can be one pixel wide and millions high, and takes seconds to be made smaller. */
+const MAX_UPLOADED_SIDE_PIXELS = 65_535;
+
+/** Ten is what encoders make of a progressive JPEG; a decoder goes over all pixels for each. */
+const MAX_SCANS = 100;
+
+/** A picture of so many pixels takes 280 MB to decode and up to a second: one at a time, and few in line. */
 const DECODING: QueueLimits = { concurrency: 1, maxQueued: 16 };
 
 const EXTENSION: Readonly<Record<ImageFormat, string>> = { jpeg: "jpg", png: "png", webp: "webp" };
@@ -90,8 +97,14 @@ function typeOf(file: string): string | null {
  */
 async function madeAnew(upload: Uint8Array): Promise<{ format: ImageFormat; content: Uint8Array }> {
   try {
-    const { format } = await new Bun.Image(upload, { maxPixels: MAX_PIXELS }).metadata();
+    const { format, width, height } = await new Bun.Image(upload, { maxPixels: MAX_PIXELS }).metadata();
     if (format !== "jpeg" && format !== "png" && format !== "webp") throw notAnImage();
+    if (Math.max(width, height) > MAX_UPLOADED_SIDE_PIXELS) {
+      throw refused(`A side of the avatar is longer than ${MAX_UPLOADED_SIDE_PIXELS} pixels`);
+    }
+    if (format === "jpeg" && countScans(upload) > MAX_SCANS) {
+      throw refused(`The avatar is a JPEG of more than ${MAX_SCANS} scans`);
+    }
     const encoded = await new Bun.Image(upload, { maxPixels: MAX_PIXELS })
       .resize(MAX_SIDE_PIXELS, MAX_SIDE_PIXELS, { fit: "inside", withoutEnlargement: true })
       .bytes();
@@ -114,6 +127,9 @@ function isRefusal(error: unknown): boolean {
 
 function notAnImage(cause?: unknown): Fault {
   const megapixels = MAX_PIXELS / 1_000_000;
-  const reason = `The avatar is not a JPEG, PNG or WebP image of at most ${megapixels} megapixels`;
+  return refused(`The avatar is not a JPEG, PNG or WebP image of at most ${megapixels} megapixels`, cause);
+}
+
+function refused(reason: string, cause?: unknown): Fault {
   return Fault.of({ kind: "malformed", reason }, cause);
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { deflateSync } from "node:zlib";
 import { OPERATOR } from "../../../src/core/actor.ts";
 import { S3_KEY, startS3 } from "../../support/s3-server.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
@@ -11,6 +12,39 @@ import { dataOf, failure, formOf, newcomer, SETTINGS, signUp, signUpAdmin } from
 const IMAGES = join(import.meta.dir, "../../fixtures/images");
 const image = (name: string) => new Blob([readFileSync(join(IMAGES, name))]);
 const NAME = /^[0-9a-f]{32}\.(jpg|png|webp)$/;
+/** A JPEG that goes over its pixels so many times: its first scan stands in it again and again, without data. */
+async function jpegOfScans(count: number): Promise<Blob> {
+  const jpeg = Buffer.from(
+    await new Bun.Image(await image("text.png").bytes()).jpeg({ progressive: true }).bytes(),
+  );
+  const first = jpeg.indexOf(START_OF_SCAN);
+  const header = jpeg.subarray(first, first + 2 + jpeg.readUInt16BE(first + 2));
+  const more = count - (jpeg.toString("latin1").split(START_OF_SCAN.toString("latin1")).length - 1);
+  return new Blob([
+    jpeg.subarray(0, first),
+    ...Array.from({ length: more }, () => header),
+    jpeg.subarray(first),
+  ]);
+}
+const START_OF_SCAN = Buffer.from([0xff, 0xda]);
+
+/** A PNG of one colour. */
+function png(width: number, height: number): Blob {
+  const chunk = (name: string, data: Uint8Array) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(data.length);
+    const named = Buffer.concat([Buffer.from(name), data]);
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(Bun.hash.crc32(named));
+    return Buffer.concat([length, named, sum]);
+  };
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0]);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  const rows = deflateSync(Buffer.alloc((width + 1) * height));
+  const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  return new Blob([signature, chunk("IHDR", header), chunk("IDAT", rows), chunk("IEND", Buffer.alloc(0))]);
+}
 
 forEachEngine("root avatars", (start) => {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-avatars-"));
@@ -101,6 +135,35 @@ forEachEngine("root avatars", (start) => {
       const before = process.memoryUsage.rss();
       expect((await register(new Blob([bomb]))).status).toBe(400);
       expect(process.memoryUsage.rss() - before).toBeLessThan(100_000_000);
+    });
+
+    test("is refused where it goes over its pixels again and again", async () => {
+      expect((await register(await jpegOfScans(100))).status).toBe(201);
+      for (const scans of [101, 30_000]) {
+        const answer = await register(await jpegOfScans(scans));
+        expect([scans, answer.status]).toEqual([scans, 400]);
+        expect(answer.body).toEqual(failure("BAD_REQUEST"));
+      }
+      expect(stored()).toHaveLength(1);
+    });
+
+    test("is refused where it is longer than any picture", async () => {
+      for (const [width, height] of [
+        [65_535, 1],
+        [1, 65_535],
+      ] as const) {
+        expect((await register(png(width, height))).status).toBe(201);
+      }
+      for (const [width, height] of [
+        [65_536, 1],
+        [1, 65_536],
+        [1, 50_000_000],
+      ] as const) {
+        const answer = await register(png(width, height));
+        expect([width, height, answer.status]).toEqual([width, height, 400]);
+        expect(answer.body).toEqual(failure("BAD_REQUEST"));
+      }
+      expect(stored()).toHaveLength(2);
     });
 
     test("is refused above the limit, by its declared length and by the counted one", async () => {
