@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { exchange, statuses } from "../faults/wire.ts";
 import { hasNginx, type Nginx, nginx } from "../support/nginx.ts";
 import { freePort } from "../support/ports.ts";
 import { Running, starter, type TestProgram } from "../support/program.ts";
@@ -112,9 +113,19 @@ if (hasNginx()) {
     });
 
     test("what is for operators stays inside", async () => {
-      const answer = await fetch(`${origin}/metrics`);
-      expect(answer.status).toBe(404);
-      expect(answer.headers.get("x-request-id")).toBeNull();
+      for (const path of [
+        "/metrics",
+        "/metrics/",
+        "//metrics",
+        "/metrics//",
+        "/metrics/.",
+        "/x/../metrics/",
+        "/metrics%2f",
+      ]) {
+        const { received } = await exchange(origin, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        expect([path, statuses(received)]).toEqual([path, [404]]);
+        expect([path, /^x-request-id:/im.test(received)]).toEqual([path, false]);
+      }
     });
 
     test("a body that is too large is refused in the words of the surface", async () => {
