@@ -89,15 +89,22 @@ function describeCause(cause: unknown): string {
   return `${cause.stack ?? cause.message}${inner}`;
 }
 
-/** Gathers the lines of one turn of the event loop into one write to standard output. */
+/**
+ * Gathers the lines of one turn of the event loop into one write to standard output. Lines are lost where its reader
+ * is gone or its disk is full: requests go on without them, and a failure told here would be one more line to fail.
+ */
 export function standardOutputWriter(): { write(line: string): void; flush(): Promise<void> } {
   const sink = Bun.stdout.writer({ highWaterMark: 64 * 1024 });
   let gathered = "";
   const flush = async () => {
     const lines = gathered;
     gathered = "";
-    if (lines !== "") sink.write(lines);
-    await sink.flush();
+    try {
+      if (lines !== "") sink.write(lines);
+      await sink.flush();
+    } catch {
+      // The next turn's lines try again.
+    }
   };
   return {
     write(line) {
