@@ -49,7 +49,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     const { url } = program.app.listen(config);
     const metrics = listenForMetrics(program, config);
     // The log has its own way out: what it told so far belongs above.
-    await output.flush();
+    await told(output);
     announce(config, url, metrics, log, terminal);
     await stopping;
     await stop(program, config, log);
@@ -58,8 +58,15 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     await program?.close();
     return explainFailure(error, terminal);
   } finally {
-    await output.flush();
+    await told(output);
   }
+}
+
+/** As long as whoever reads the log may take for the last of it: one who has stopped reading holds up no stop. */
+const LAST_LINES_MS = SECOND_MS;
+
+async function told(output: { flush(): Promise<void> }): Promise<void> {
+  await Promise.race([output.flush(), Bun.sleep(LAST_LINES_MS)]);
 }
 
 /** What a person needs to know at a start; machines read the log's line below it. */
