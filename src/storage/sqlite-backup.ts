@@ -50,7 +50,7 @@ export function backUpSqlite(
   const draft = draftOf(file);
   try {
     copyWhole(source, draft);
-    const inspection = inspectSqlite(draft);
+    const inspection = inspectSqlite(draft, source);
     place(draft, file, overwrites);
     return inspection;
   } finally {
@@ -89,7 +89,7 @@ export function restoreSqlite(
   const hold = isReplacing ? takeOver(target) : null;
   try {
     copyWhole(file, draft);
-    const inspection = inspectSqlite(draft);
+    const inspection = inspectSqlite(draft, file);
     if (isReplacing) keepAside(target, asideFile);
     // What a crash left of the log of another database must not be taken for this one's.
     for (const suffix of SIDE_FILES) moveAside(target + suffix, asideFile + suffix);
@@ -106,9 +106,12 @@ export function restoreSqlite(
   }
 }
 
-/** Opens and checks a database of Latchkey's. Fails with `BackupRefused` where it is none, or not sound. */
-export function inspectSqlite(path: string): Inspection {
-  const refuse = (problem: string, cause?: unknown) => new BackupRefused(`${path} ${problem}`, cause);
+/**
+ * Opens and checks a database of Latchkey's. Fails with `BackupRefused` where it is none, or not sound, in the name
+ * of what it was copied from.
+ */
+export function inspectSqlite(path: string, name: string = path): Inspection {
+  const refuse = (problem: string, cause?: unknown) => new BackupRefused(`${name} ${problem}`, cause);
   const database = openReadonly(path);
   try {
     const problems = column(database, "PRAGMA integrity_check").filter((line) => line !== "ok");
@@ -222,6 +225,7 @@ function keepAside(target: string, asideFile: string): void {
   try {
     linkSync(target, asideFile);
   } catch (error) {
+    if (hasCode(error, "EEXIST")) throw new BackupRefused(`${asideFile} is there already: try again`, error);
     if (!hasCode(error, "EPERM", "ENOTSUP", "EOPNOTSUPP")) throw error;
     copyFileSync(target, asideFile);
   }

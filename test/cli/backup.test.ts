@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Database } from "bun:sqlite";
+import { BackupRefused, restoreSqlite } from "../../src/storage/sqlite-backup.ts";
 import { latchkey, scratchFolder } from "../support/process.ts";
 import { hasPostgres, temporaryPostgres } from "../support/postgres.ts";
 
@@ -144,6 +145,16 @@ describe("restore", () => {
     expect([usersIn("old.db"), usersIn(aside)]).toEqual([7, 2]);
   });
 
+  test("takes the place of no database that was put aside before, as one in the same second", async () => {
+    await makeDatabase("twice.db", 3);
+    const again = () =>
+      restoreSqlite(path("backup.db"), path("twice.db"), { overwrites: true, asideEnding: ".before-now" });
+    again();
+    expect(again).toThrow(new BackupRefused(`${path("twice.db.before-now")} is there already: try again`));
+    expect([usersIn("twice.db"), usersIn("twice.db.before-now")]).toEqual([7, 3]);
+    expect(leftovers()).toEqual([]);
+  });
+
   test("follows a link to where the database is", async () => {
     mkdirSync(path("data"));
     await makeDatabase("data/real.db", 2);
@@ -171,7 +182,7 @@ describe("restore", () => {
 
   test.each([
     ["what is no database", "text.db", "is not a database"],
-    ["somebody else's database", "foreign.db", "is no database of Latchkey's"],
+    ["somebody else's database", "foreign.db", "latchkey: foreign.db is no database of Latchkey's"],
     ["a damaged backup", "torn.db", "torn.db"],
   ])("%s takes nothing's place", async (_, file, words) => {
     if (!existsSync(path("kept.db"))) await makeDatabase("kept.db", 1);
