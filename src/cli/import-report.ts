@@ -27,8 +27,6 @@ export class ImportReport {
   add(finding: Finding): void {
     if (this.#file !== null) writeSync(this.#file, `${JSON.stringify(finding)}\n`);
     const { table, code, id } = finding;
-    // The plan has told it already.
-    if (code === "table_not_taken") return;
     const counted = this.#counted.get(`${table} ${code}`) ?? { finding, rows: 0, ids: [] };
     counted.rows += 1;
     if (id !== null && counted.ids.length < IDS_SHOWN) counted.ids.push(id);

@@ -16,7 +16,7 @@ import { ENV_FILE_OPTION } from "./config.ts";
 import { programSecret } from "./dev-secret.ts";
 import { databaseAddress } from "./database-address.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { explainFailure, Refusal } from "./failures.ts";
+import { explainFailure } from "./failures.ts";
 import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
 import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
@@ -151,10 +151,7 @@ async function take(
 
 /** The address of the database without who reads it: another password is no other source. */
 function nameOf(address: DatabaseTarget): string {
-  if (address.engine === "sqlite") {
-    if (!existsSync(address.path)) throw new Refusal(`there is no file ${address.path}`);
-    return `sqlite:///${realpathSync(address.path)}`;
-  }
+  if (address.engine === "sqlite") return `sqlite:///${realpathSync(address.path)}`;
   const { hostname, port, pathname } = new URL(address.url);
   return `postgres://${hostname}:${port === "" ? "5432" : port}${pathname}`;
 }
