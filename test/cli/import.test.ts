@@ -1,8 +1,9 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fixture } from "../support/import.ts";
+import { fixture, temporarySource } from "../support/import.ts";
+import { hasPostgres } from "../support/postgres.ts";
 import { latchkey, scratchFolder, serve } from "../support/process.ts";
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
@@ -90,11 +91,77 @@ nothing was written: --apply does it
     const again = await importing(folder, ["sqlite:///old.db", "--apply", "--report", "report.jsonl"]);
     expect(again).toMatchObject({ exitCode: 74 });
     expect(again.stderr).toBe("latchkey: --report: report.jsonl is there already, and is not written over\n");
-    const third = await importing(folder, ["-", "--apply"], "sqlite:///old.db\n");
+    const third = await importing(folder, ["-", "--apply"], "sqlite:///./old.db\nand more\n");
     expect(third.stdout).toContain("users → users: 3 rows, 2 of them taken before\n");
     expect(third.stdout).toContain("users: 0 taken, 2 taken before, 1 left out\n");
     expect(rows(folder, "users")).toBe(2);
+    const verdict = await latchkey(["audit", "verify"], { cwd: folder, settings: SETTINGS });
+    expect(verdict).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("is sound") });
   }, 30_000);
+
+  test("tells what is left out of a database, table by table, and of rows the first few", async () => {
+    const folder = await folderWith(`
+      CREATE TABLE users (id VARCHAR PRIMARY KEY, email VARCHAR, password VARCHAR, avatar VARCHAR, shoe_size INTEGER);
+      CREATE TABLE todos (id VARCHAR PRIMARY KEY, title VARCHAR, user_id VARCHAR, created_at VARCHAR);
+      CREATE TABLE refresh_tokens (id INTEGER);
+      CREATE TABLE orders (id INTEGER);
+      INSERT INTO users VALUES ('a', 'a@example.com', 'x', 'a.png', 43), ('b', 'b@example.com', 'x', NULL, NULL),
+        ('c', 'c@example.com', 'x', NULL, NULL), ('d', 'd@example.com', 'x', NULL, NULL), (NULL, 'e@example.com', 'x', NULL, NULL);
+      INSERT INTO todos VALUES ('t', 'Of nobody', NULL, '2026-01-04');
+      INSERT INTO orders VALUES (1), (2);`);
+    const { stdout } = await importing(folder, ["sqlite:///old.db"]);
+    expect(stdout).toBe(`looks like 000, cookie sessions (users, todos)
+
+users → users: 5 rows
+  id       → id, new ones
+  email    → email
+  password → password_hash
+           → created_at_ms, the time of the import
+  left out: avatar, which names a file, and the pictures are not in the database
+  left out: shoe_size, which is not known here
+
+todos → todos: 1 row
+  id         → id, new ones
+  user_id    → user_id
+  title      → title
+  created_at → created_at_ms
+
+left out: orders, 2 rows: nothing here corresponds to it
+left out: refresh_tokens, 0 rows: sessions do not move: everybody logs in once
+
+5 of 5 users
+1 of 1 todos
+
+users: 4 to be taken, 1 left out
+  1 left out: it has no id
+  4 changed: its password hash is of no known kind: an administrator sets a new password (id a, b, c, …)
+todos: 0 to be taken, 1 left out
+  1 left out: it belongs to nobody (id t)
+nothing was written: --apply does it
+`);
+  });
+
+  test("knows a source again by the name that it is given, wherever it lies", async () => {
+    const folder = await folderWith(fixture("003", "sqlite"));
+    const first = await importing(folder, ["sqlite:///old.db", "--apply", "--source", "the old one"]);
+    expect(first.stdout).toContain("users: 2 taken, 1 left out\n");
+    renameSync(join(folder, "old.db"), join(folder, "moved.db"));
+    const again = await importing(folder, ["sqlite:///moved.db", "--apply", "--source", "the old one"]);
+    expect(again.stdout).toContain("users: 0 taken, 2 taken before, 1 left out\n");
+  });
+
+  test("is refused where the schema here is older than the program, and takes nothing", async () => {
+    const folder = await folderWith(fixture("003", "sqlite"));
+    await latchkey(["migrate", "down"], { cwd: folder, settings: SETTINGS });
+    for (const apply of [[], ["--apply"]]) {
+      expect(await importing(folder, ["sqlite:///old.db", ...apply])).toEqual({
+        exitCode: 1,
+        stdout: "",
+        stderr: "latchkey: the database's schema is not up to date: run `latchkey migrate up`\n",
+      });
+    }
+    expect(rows(folder, "users")).toBe(0);
+  });
 
   test("ends by a signal after the write under way; the next run goes on", async () => {
     const folder = await folderWith(`${fixture("003", "sqlite")}
@@ -161,5 +228,35 @@ nothing was written: --apply does it
     expect(early.exitCode).toBe(1);
     expect(early.stderr).toBe("latchkey: there is no database new.db yet: `latchkey migrate up` makes it\n");
     expect(readdirSync(folder)).not.toContain("new.db");
+  });
+});
+
+describe.if(await hasPostgres())("import from PostgreSQL", () => {
+  const source = temporarySource("postgres", fixture("003", "postgres"));
+
+  test("keeps no password of the source, and knows it again with another one", async () => {
+    const folder = await folderWith("SELECT 1");
+    if (source.address.engine !== "postgres") throw new Error("the source is on PostgreSQL");
+    const url = new URL(source.address.url);
+    const { hostname, port, pathname } = url;
+    // The server does not ask for it.
+    url.password = "a-password";
+    url.searchParams.set("application_name", "a-parameter");
+    const first = await importing(folder, ["-", "--apply"], url.href);
+    expect(first).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(first.stdout).toContain("users: 2 taken, 1 left out\n");
+    using database = new Database(join(folder, "app.db"), { readonly: true });
+    const name = `postgres://${hostname}:${port === "" ? "5432" : port}${pathname}`;
+    expect(database.query("SELECT source FROM imports").values()).toEqual([[name]]);
+    const told = database.query("SELECT event, detail FROM audit_log").values();
+    expect(told).toHaveLength(2);
+    for (const secret of ["a-password", "a-parameter"]) {
+      expect(JSON.stringify(told) + first.stdout).not.toContain(secret);
+    }
+
+    url.password = "another-password";
+    if (port === "5432") url.port = "";
+    const again = await importing(folder, ["-", "--apply"], url.href);
+    expect(again.stdout).toContain("users: 0 taken, 2 taken before, 1 left out\n");
   });
 });
