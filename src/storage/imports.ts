@@ -101,8 +101,9 @@ export function importWrites(connection: Connection, engine: Database["engine"])
       const lastId = await ids.hold();
       const known =
         inserted === 1 ? { ...knownTable(row), idsAbove: lastId, idsUpTo: lastId } : knownTable(row);
-      const upTo = Math.max(known.idsUpTo, idsUpTo);
-      await ids.raise(upTo);
+      await ids.raise(idsUpTo);
+      // Where others were given ids behind the range it does not grow over those: it holds none that was anybody's.
+      const upTo = lastId > known.idsUpTo ? known.idsUpTo : Math.max(known.idsUpTo, idsUpTo);
       await connection.run("UPDATE imports SET ids_above = $2, ids_up_to = $3 WHERE id = $1", [
         known.id,
         known.idsAbove,

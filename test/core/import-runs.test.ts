@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { OPERATOR } from "../../src/core/actor.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { Store } from "../../src/core/store.ts";
-import { codes, HASH, importFrom, LOOSE, temporarySource, user } from "../support/import.ts";
+import { codes, HASH, importFrom, LOOSE, temporarySource, todo, user } from "../support/import.ts";
 import type { Imported } from "../support/import.ts";
 import { forEachEngine, shared } from "../support/program.ts";
 import { PASSWORD } from "../support/someone.ts";
@@ -108,19 +108,52 @@ forEachEngine("two imports of the same at once", (start) => {
 });
 
 forEachEngine("ids of accounts that are gone", (start) => {
-  const source = temporarySource("sqlite", LOOSE + user(1, { email: "ada@example.com" }));
+  const source = temporarySource(
+    "sqlite",
+    LOOSE + user(1, { email: "ada@example.com" }) + user(5, { email: "bob@example.com" }),
+  );
   const program = shared(start, SETTINGS);
+  const idOf = async (email: string) => (await program().core.store.read.accounts("user").byName(email))?.id;
+
+  /** Registers and is gone; answers the id. */
+  async function passBy(email: string): Promise<number> {
+    const { accounts } = program().core;
+    const gone = await accounts.register("user", { email, password: PASSWORD }, OPERATOR);
+    await accounts.purge(await accounts.delete(gone, OPERATOR), OPERATOR);
+    return gone.id;
+  }
 
   test("are nobody's again, since their tokens may still be about", async () => {
-    const { core } = program();
-    const gone = await core.accounts.register(
-      "user",
-      { email: "gone@example.com", password: PASSWORD },
-      OPERATOR,
-    );
-    await core.accounts.purge(await core.accounts.delete(gone, OPERATOR), OPERATOR);
-    expect(gone.id).toBe(1);
+    expect(await passBy("gone@example.com")).toBe(1);
+    expect(codes(await importFrom(program(), source, { applies: false }))).toEqual(["users 1 id_new"]);
     expect(codes(await importFrom(program(), source))).toEqual(["users 1 id_new"]);
-    expect((await core.store.read.accounts("user").byName("ada@example.com"))?.id).toBe(2);
+    expect([await idOf("bob@example.com"), await idOf("ada@example.com")]).toEqual([5, 6]);
+  });
+
+  test("are nobody's again in later runs either, however far the source has come by then", async () => {
+    expect([await passBy("gone@example.com"), await passBy("gone@example.com")]).toEqual([7, 8]);
+    await source.run(
+      user(7, { email: "seven@example.com" }) +
+        user(8, { email: null }) +
+        user(9, { email: "nine@example.com" }) +
+        user(4, { email: "four@example.com" }),
+    );
+    expect(codes(await importFrom(program(), source))).toEqual(["users 8 email_missing", "users 7 id_new"]);
+    expect(await idOf("four@example.com")).toBe(4);
+    expect(await idOf("nine@example.com")).toBe(9);
+    expect(await idOf("seven@example.com")).toBe(10);
+
+    await source.run("UPDATE users SET email = 'eight@example.com' WHERE id = 8");
+    expect(codes(await importFrom(program(), source))).toEqual(["users 8 id_new"]);
+    expect(await idOf("eight@example.com")).toBe(11);
+  });
+
+  test("own nothing that comes later", async () => {
+    const { core } = program();
+    const bob = await core.store.read.accounts("user").byName("bob@example.com");
+    if (bob === null) throw new Error("the test before took him");
+    await core.accounts.purge(await core.accounts.delete(bob, OPERATOR), OPERATOR);
+    await source.run(todo(1, "Too late", 5));
+    expect(codes(await importFrom(program(), source))).toEqual(["todos 1 owner_left_out"]);
   });
 });
