@@ -191,6 +191,7 @@ nothing was written: --apply does it
     expect(rows(folder, "users")).toBe(taken);
 
     const { stdout } = await importing(folder, ["sqlite:///old.db", "--apply"]);
+    expect(stdout).toContain("\n20003 of 20003 users\n");
     expect(stdout).toContain(`users: ${20_002 - taken} taken, ${taken} taken before, 1 left out\n`);
     expect(stdout).toContain(" changed: its password hash is of no known kind");
     expect(rows(folder, "users")).toBe(20_002);

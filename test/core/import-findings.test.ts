@@ -7,7 +7,7 @@ import { SourceRefused } from "../../src/core/import/source.ts";
 import { openSource } from "../../src/storage/source.ts";
 import { recognise } from "../../src/core/import/backends.ts";
 import { failureOf } from "../support/failure.ts";
-import { codes, importFrom, LOOSE, temporarySource, todo, user } from "../support/import.ts";
+import { codes, HASH, importFrom, LOOSE, temporarySource, todo, user } from "../support/import.ts";
 import { hasPostgres } from "../support/postgres.ts";
 import { scratchFolder } from "../support/process.ts";
 import { forEachEngine, shared } from "../support/program.ts";
@@ -19,7 +19,9 @@ const SETTINGS = { RATE_LIMIT_ENABLED: "false" };
 forEachEngine("what cannot be taken as it is", (start, engine) => {
   const source = temporarySource(
     engine === "postgres" || !isPostgresThere ? "sqlite" : "postgres",
-    LOOSE +
+    `${LOOSE}
+     CREATE TABLE admins (id INTEGER PRIMARY KEY, email VARCHAR, hashed_password VARCHAR);
+     INSERT INTO admins VALUES (2, 'root@example.com', '${HASH}');` +
       user(1, { email: "Ada@Example.com", username: "ada", phone: "+49 151 1234567" }) +
       user(2, { email: null }) +
       user(3, { email: "not an address" }) +
@@ -80,6 +82,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     );
     expect(imported.tallies.map(({ taken, leftOut }) => [taken, leftOut])).toEqual([
       [8, 4],
+      [1, 0],
       [2, 6],
     ]);
     for (const { outcome, code, reason } of imported.findings) {
@@ -115,6 +118,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     const { tallies } = await importFrom(program(), source);
     expect(tallies.map(({ taken, known, leftOut }) => [taken, known, leftOut])).toEqual([
       [1, 8, 3],
+      [0, 1, 0],
       [1, 2, 5],
     ]);
   });

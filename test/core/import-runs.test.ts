@@ -4,7 +4,9 @@ import { Fault } from "../../src/core/fault.ts";
 import type { Store } from "../../src/core/store.ts";
 import { codes, HASH, importFrom, LOOSE, temporarySource, todo, user } from "../support/import.ts";
 import type { Imported } from "../support/import.ts";
+import { failureOf } from "../support/failure.ts";
 import { forEachEngine, shared } from "../support/program.ts";
+import type { TestProgram } from "../support/program.ts";
 import { PASSWORD } from "../support/someone.ts";
 
 const SETTINGS = { RATE_LIMIT_ENABLED: "false" };
@@ -28,14 +30,19 @@ forEachEngine("an import that is ended", (start) => {
     const stranger = { email: "stranger@example.com", password: PASSWORD };
     expect((await core.accounts.register("user", stranger, OPERATOR)).id).toBe(2_501);
 
-    expect(counts(await importFrom(program(), source, { stopAfter: 4 }))).toEqual([
+    const second = await importFrom(program(), source, { stopAfter: 4 });
+    expect(counts(second)).toEqual([
       ["users", 1_500, 1_000, 0],
       ["todos", 1_000, 0, 0],
     ]);
+    // After each batch that had something new, for a server beside it.
+    expect(second.turns).toBe(3);
+    expect(await endings(program())).toEqual(["by a signal", "by a signal"]);
     expect(counts(await importFrom(program(), source))).toEqual([
       ["users", 0, 2_500, 0],
       ["todos", 1_500, 1_000, 0],
     ]);
+    expect(await endings(program())).toEqual(["whole", "by a signal", "by a signal"]);
     expect((await core.store.read.accounts("user").byName("user2500"))?.id).toBe(2_500);
     expect(await core.store.read.todos.byId(2_499)).toMatchObject({ accountId: 2_500, title: "Todo 2499" });
     const directory = { search: null, isActive: null, deleted: false };
@@ -55,7 +62,8 @@ forEachEngine("an import that is ended", (start) => {
   });
 
   test("under another name is another source, of which all is here already", async () => {
-    const { plan, tallies } = await importFrom(program(), source, { name: "a copy", applies: false });
+    const { plan, tallies, turns } = await importFrom(program(), source, { name: "a copy", applies: false });
+    expect(turns).toBe(0);
     expect(plan.tables.map(({ known }) => known)).toEqual([0, 0]);
     expect(tallies.map(({ taken }) => taken)).toEqual([0, 0]);
   });
@@ -77,7 +85,31 @@ forEachEngine("an import that is ended", (start) => {
     const imported = await importFrom({ ...program(), core: { ...core, store: racing } }, source);
     expect(codes(imported)).toEqual(["users 3000 email_taken"]);
   });
+
+  test("fails where that happens again and again, rather than to go on for ever", async () => {
+    await source.run(user(4_000, { email: "unlucky@example.com" }));
+    const { core } = program();
+    const conflict = Fault.of({ kind: "conflict", noun: "user", field: "email" });
+    let writes = 0;
+    const unlucky: Store = {
+      ...core.store,
+      async write(work) {
+        writes += 1;
+        if (writes < BATCH_WRITE) return core.store.write(work);
+        throw conflict;
+      },
+    };
+    const importing = importFrom({ ...program(), core: { ...core, store: unlucky } }, source);
+    expect(await failureOf(importing)).toBe(conflict);
+  });
 });
+
+/** How the imports ended, as the audit trail has it, the last one first. */
+async function endings({ core }: TestProgram): Promise<readonly unknown[]> {
+  const all = { event: "import.finished", account: null, fromMs: null, untilMs: null } as const;
+  const events = await core.audit.list(all, null, 9);
+  return events.map(({ detail }) => Object(JSON.parse(detail ?? "null")).ended);
+}
 
 /** The first two record the import and begin its table; the third batch is the one that has something new. */
 const BATCH_WRITE = 5;
@@ -107,6 +139,49 @@ forEachEngine("two imports of the same at once", (start) => {
   });
 });
 
+forEachEngine("names that are had again a thousand rows later", (start) => {
+  const ada = { email: "ada@example.com", username: "Ada", phone: "+491511234567" };
+  const source = temporarySource(
+    "sqlite",
+    `${LOOSE}${user(1, ada)}
+     INSERT INTO users WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+       SELECT i, 'user' || i || '@example.com', NULL, NULL, NULL, '${HASH}', NULL, TRUE, NULL, NULL, NULL FROM n;` +
+      user(1_001, { email: ada.email }) +
+      user(1_002, { email: "two@example.com", username: "ada" }) +
+      user(1_003, { email: "three@example.com", phone: ada.phone }),
+  );
+  const program = shared(start, SETTINGS);
+
+  test("are told in a plan as when it is done", async () => {
+    const planned = await importFrom(program(), source, { applies: false });
+    expect(codes(planned)).toEqual([
+      "users 1001 email_taken",
+      "users 1002 username_taken",
+      "users 1003 phone_taken",
+    ]);
+    const imported = await importFrom(program(), source);
+    expect(codes(imported)).toEqual(codes(planned));
+    expect(imported.tallies).toEqual(planned.tallies);
+  });
+});
+
+forEachEngine("ids that are no numbers", (start) => {
+  const source = temporarySource(
+    "sqlite",
+    `CREATE TABLE users (id CHAR(32) PRIMARY KEY, email VARCHAR, hashed_password VARCHAR, created_at VARCHAR);
+     INSERT INTO users VALUES ('b', 'second@example.com', '${HASH}', '2026-01-02'),
+       ('a', 'third@example.com', '${HASH}', '2026-01-03'), ('c', 'first@example.com', '${HASH}', '2026-01-01');`,
+  );
+  const program = shared(start, SETTINGS);
+
+  test("become numbers in the order in which the accounts were made", async () => {
+    expect(codes(await importFrom(program(), source))).toEqual([]);
+    const accounts = program().core.store.read.accounts("user");
+    const names = ["first", "second", "third"].map((name) => accounts.byName(`${name}@example.com`));
+    expect((await Promise.all(names)).map((account) => account?.id)).toEqual([1, 2, 3]);
+  });
+});
+
 forEachEngine("ids of accounts that are gone", (start) => {
   const source = temporarySource(
     "sqlite",
@@ -124,7 +199,7 @@ forEachEngine("ids of accounts that are gone", (start) => {
   }
 
   test("are nobody's again, since their tokens may still be about", async () => {
-    expect(await passBy("gone@example.com")).toBe(1);
+    expect([await passBy("gone@example.com"), await passBy("gone@example.com")]).toEqual([1, 2]);
     expect(codes(await importFrom(program(), source, { applies: false }))).toEqual(["users 1 id_new"]);
     expect(codes(await importFrom(program(), source))).toEqual(["users 1 id_new"]);
     expect([await idOf("bob@example.com"), await idOf("ada@example.com")]).toEqual([5, 6]);
@@ -133,19 +208,23 @@ forEachEngine("ids of accounts that are gone", (start) => {
   test("are nobody's again in later runs either, however far the source has come by then", async () => {
     expect([await passBy("gone@example.com"), await passBy("gone@example.com")]).toEqual([7, 8]);
     await source.run(
-      user(7, { email: "seven@example.com" }) +
+      user(2, { email: "two@example.com" }) +
+        user(7, { email: "seven@example.com" }) +
         user(8, { email: null }) +
         user(9, { email: "nine@example.com" }) +
         user(4, { email: "four@example.com" }),
     );
-    expect(codes(await importFrom(program(), source))).toEqual(["users 8 email_missing", "users 7 id_new"]);
-    expect(await idOf("four@example.com")).toBe(4);
-    expect(await idOf("nine@example.com")).toBe(9);
-    expect(await idOf("seven@example.com")).toBe(10);
+    expect(codes(await importFrom(program(), source))).toEqual([
+      "users 8 email_missing",
+      "users 2 id_new",
+      "users 7 id_new",
+    ]);
+    const ids = ["four", "nine", "two", "seven"].map((name) => idOf(`${name}@example.com`));
+    expect(await Promise.all(ids)).toEqual([4, 9, 10, 11]);
 
     await source.run("UPDATE users SET email = 'eight@example.com' WHERE id = 8");
     expect(codes(await importFrom(program(), source))).toEqual(["users 8 id_new"]);
-    expect(await idOf("eight@example.com")).toBe(11);
+    expect(await idOf("eight@example.com")).toBe(12);
   });
 
   test("own nothing that comes later", async () => {

@@ -76,6 +76,7 @@ forEachEngine("an import from 000, cookie sessions", (start, engine) => {
   test("is told in the audit trail, with counts", async () => {
     const nothing = { account: null, fromMs: null, untilMs: null };
     const [finished] = await program().core.audit.list({ event: "import.finished", ...nothing }, null, 1);
+    expect(finished?.atMs).toBe(program().clock.nowMs());
     expect(JSON.parse(finished?.detail ?? "")).toEqual({
       source: "the source",
       ended: "whole",

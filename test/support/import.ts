@@ -62,6 +62,8 @@ export interface Imported {
   readonly plan: ImportPlan;
   readonly tallies: readonly TableTally[];
   readonly findings: readonly Finding[];
+  /** How often it let others have their turn. */
+  readonly turns: number;
 }
 
 /** Imports in this process; `stopAfter` ends it after so many batches, as a signal does. */
@@ -76,14 +78,15 @@ export async function importFrom(
     const plan = await planImport(source, name, store.read);
     const findings: Finding[] = [];
     let batches = 0;
+    let turns = 0;
     const tallies = await new Importer({ source, name, store, clock }).run(plan, {
       applies,
       isStopped: () => batches >= stopAfter,
       onFinding: (finding) => findings.push(finding),
       onProgress: () => void (batches += 1),
-      betweenWrites: () => Promise.resolve(),
+      betweenWrites: async () => void (turns += 1),
     });
-    return { plan, tallies, findings };
+    return { plan, tallies, findings, turns };
   } finally {
     await source.close();
   }
