@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
 import { OPERATOR } from "../../src/core/actor.ts";
 import { Fault } from "../../src/core/fault.ts";
+import type { Finding } from "../../src/core/import/findings.ts";
+import { Importer } from "../../src/core/import/importer.ts";
+import { planImport } from "../../src/core/import/plan.ts";
 import type { Store } from "../../src/core/store.ts";
+import { openSource } from "../../src/storage/source.ts";
 import { codes, HASH, importFrom, LOOSE, temporarySource, todo, user } from "../support/import.ts";
 import type { Imported } from "../support/import.ts";
 import { failureOf } from "../support/failure.ts";
@@ -136,6 +140,35 @@ forEachEngine("two imports of the same at once", (start) => {
     });
     expect(both.flatMap(codes)).toEqual([]);
     expect(await program().core.store.read.accounts("user").liveCount()).toBe(3_000);
+  });
+});
+
+forEachEngine("rows that come to a source after it was looked at", (start) => {
+  const source = temporarySource("sqlite", LOOSE + user(1, { email: "ada@example.com" }));
+  const program = shared(start, SETTINGS);
+
+  test("get new ids, so that nobody is given those of theirs", async () => {
+    const { store, clock, accounts } = program().core;
+    const reading = await openSource(source.address);
+    const plan = await planImport(reading, "the source", store.read);
+    await source.run(user(2, { email: "late@example.com" }) + user(4, { email: "later@example.com" }));
+    const findings: Finding[] = [];
+    await new Importer({ source: reading, name: "the source", store, clock }).run(plan, {
+      applies: true,
+      isStopped: () => false,
+      onFinding: (finding) => findings.push(finding),
+      onProgress: () => {},
+      betweenWrites: () => Promise.resolve(),
+    });
+    await reading.close();
+    for (const name of ["one", "two", "three"]) {
+      await accounts.register("user", { email: `${name}@example.com`, password: PASSWORD }, OPERATOR);
+    }
+    expect(findings.map(({ id, code }) => [id, code])).toEqual([
+      ["2", "id_new"],
+      ["4", "id_new"],
+    ]);
+    expect(await store.read.accounts("user").liveCount()).toBe(6);
   });
 });
 

@@ -15,7 +15,7 @@ export const LEFT_OUT = {
 
 /** What of a row could not be taken as it was. */
 export const CHANGED = {
-  id_new: "it has a new id: the old one is taken here, or was before",
+  id_new: "it has a new id: the old one is taken here, or may have been before",
   username_invalid: "its username cannot be one here: it logs in by e-mail address",
   username_taken: "its username is that of another account here: it logs in by e-mail address",
   name_dropped: "its name has more than 255 characters, or holds the NUL character: it has none now",

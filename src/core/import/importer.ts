@@ -201,7 +201,7 @@ function orderOf({ highestId }: PlannedTable): readonly Field[] {
 }
 
 function settlingOf({ mapping, highestId }: PlannedTable, known: KnownTable, reads: Reads): Settling {
-  return { reads: reads.imports, table: mapping.table, known, keepsIds: highestId !== null };
+  return { reads: reads.imports, table: mapping.table, known, keepsIdsUpTo: highestId };
 }
 
 /** Inserts the rows under their ids and notes where they went, in one and the same write. */

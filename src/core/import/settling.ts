@@ -10,7 +10,8 @@ export interface Settling {
   readonly reads: ImportReads;
   readonly table: string;
   readonly known: KnownTable;
-  readonly keepsIds: boolean;
+  /** Up to this one nobody else is given an id; null where no row keeps its own. */
+  readonly keepsIdsUpTo: number | null;
 }
 
 /** What becomes of a batch in the database as it is. */
@@ -126,9 +127,10 @@ function ownIds(settling: Settling, rows: readonly { readonly key: string }[]): 
 }
 
 /** The row's own id, as long as nobody but this import can ever have had it here. */
-function ownId({ known, keepsIds }: Settling, key: string): number | null {
+function ownId({ known, keepsIdsUpTo }: Settling, key: string): number | null {
   const id = Number(key);
-  if (!keepsIds || !Number.isSafeInteger(id) || id < 1) return null;
+  // A row may have come since the highest id was looked up.
+  if (keepsIdsUpTo === null || !Number.isSafeInteger(id) || id < 1 || id > keepsIdsUpTo) return null;
   const isHeldFree = id > known.idsAbove && id <= known.idsUpTo;
   return isHeldFree || id > known.lastId ? id : null;
 }
@@ -142,7 +144,7 @@ function freeId(
   const id = ownId(settling, key);
   if (id !== null && !used.has(id)) return id;
   // Where no row keeps its id, the plan says so once.
-  if (settling.keepsIds) changes.push("id_new");
+  if (settling.keepsIdsUpTo !== null) changes.push("id_new");
   return null;
 }
 
