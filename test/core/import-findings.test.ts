@@ -32,8 +32,15 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
       user(8, { email: "eight@example.com", phone: "0049 151 1234567" }) +
       user(9, { email: "nine@example.com", phone: "+49-151-1234567", name: "n".repeat(256) }) +
       user(10, { email: "ten@example.com", hash: "$pbkdf2-sha256$29000$orQW4lzr$1DjdB936rQt9XJvn" }) +
-      user(11, { email: "eleven@example.com", hash: PASSWORD, role: "MODERATOR", created: "last week" }) +
-      user(12, { email: "twelve@example.com", role: "ADMIN", active: "NULL" }) +
+      user(11, {
+        email: "eleven@example.com",
+        hash: PASSWORD,
+        role: "MODERATOR",
+        created: "last week",
+        updated: "?",
+      }) +
+      user(12, { email: "twelve@example.com", role: "ADMIN", active: "NULL", name: "  ", phone: "" }) +
+      user(13, { email: "thirteen@example.com", deleted: "in spring", name: ` ${"n".repeat(255)} ` }) +
       todo(1, "  Mine  ", 1) +
       todo(2, "Nobody's", null) +
       todo(3, "Of one who was left out", 2) +
@@ -71,6 +78,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
         "users 11 password_unknown",
         "users 11 role_unknown",
         "users 11 time_unreadable",
+        "users 13 time_unreadable",
         "todos 2 owner_missing",
         "todos 5 title_missing",
         "todos 6 title_too_long",
@@ -81,7 +89,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
       ].toSorted(),
     );
     expect(imported.tallies.map(({ taken, leftOut }) => [taken, leftOut])).toEqual([
-      [8, 4],
+      [9, 4],
       [1, 0],
       [2, 6],
     ]);
@@ -96,7 +104,13 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     const find = async (name: string) => (await accounts.byName(name)) ?? Promise.reject(new Error(name));
     expect(await find("six@example.com")).toMatchObject({ id: 6, username: null });
     expect(await find("nine@example.com")).toMatchObject({ name: null, phone: null });
-    expect(await find("twelve@example.com")).toMatchObject({ role: "admin", isActive: false });
+    expect(await find("twelve@example.com")).toMatchObject({
+      role: "admin",
+      isActive: false,
+      name: null,
+    });
+    // Deleted, whenever that was.
+    expect(await accounts.byId(13)).toMatchObject({ deletedAtMs: core.clock.nowMs(), name: "n".repeat(255) });
     const eleven = await find("eleven@example.com");
     expect(eleven).toMatchObject({ role: "user", createdAtMs: core.clock.nowMs() });
     expect(eleven.passwordHash).toStartWith("$argon2id$");
@@ -117,7 +131,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     await source.run("UPDATE users SET email = 'two@example.com' WHERE id = 2");
     const { tallies } = await importFrom(program(), source);
     expect(tallies.map(({ taken, known, leftOut }) => [taken, known, leftOut])).toEqual([
-      [1, 8, 3],
+      [1, 9, 3],
       [0, 1, 0],
       [1, 2, 5],
     ]);
@@ -127,10 +141,13 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
 forEachEngine("what only SQLite keeps", (start) => {
   const source = temporarySource(
     "sqlite",
-    `CREATE TABLE users (id CHAR(32) PRIMARY KEY, email VARCHAR, hashed_password VARCHAR);
-     CREATE TABLE todos (id CHAR(32) PRIMARY KEY, title VARCHAR, user_id CHAR(32));
-     INSERT INTO users VALUES (NULL, 'nobody@example.com', NULL), ('a1', 'ada@example.com', NULL);
-     INSERT INTO todos VALUES ('b1', 'a' || char(0) || 'b', 'a1'), ('b2', 'Fine', 'a1'), (x'c0ffee', 'Bytes', 'a1');`,
+    `CREATE TABLE users (id CHAR(32) PRIMARY KEY, email VARCHAR, hashed_password VARCHAR, name VARCHAR);
+     CREATE TABLE todos (id CHAR(32) PRIMARY KEY, title VARCHAR, description VARCHAR, user_id CHAR(32));
+     INSERT INTO users VALUES (NULL, 'nobody@example.com', NULL, NULL), ('a1', 'ada@example.com', NULL, NULL),
+       ('a' || char(0), 'nul@example.com', NULL, NULL), ('a2', 'bob@example.com', NULL, 'B' || char(0));
+     INSERT INTO todos VALUES ('b1', 'a' || char(0) || 'b', NULL, 'a1'), ('b2', 'Fine', NULL, 'a1'),
+       (x'c0ffee', 'Bytes', NULL, 'a1'), ('b3', 'Odd', 'a' || char(0), 'a1'), ('b4', 'Whose', NULL, char(0)),
+       (char(0), 'No id', NULL, 'a1');`,
   );
   const program = shared(start, SETTINGS);
 
@@ -138,12 +155,18 @@ forEachEngine("what only SQLite keeps", (start) => {
     const imported = await importFrom(program(), source);
     expect(codes(imported)).toEqual([
       "users null key_missing",
+      "users null key_missing",
       "users a1 password_unknown",
+      "users a2 name_dropped",
+      "users a2 password_unknown",
+      "todos b4 owner_missing",
+      "todos null key_missing",
       "todos b1 text_unreadable",
+      "todos b3 text_unreadable",
     ]);
     expect(imported.tallies.map(({ taken, leftOut }) => [taken, leftOut])).toEqual([
-      [1, 1],
-      [2, 1],
+      [2, 2],
+      [2, 4],
     ]);
   });
 });

@@ -134,6 +134,7 @@ forEachEngine("an import from 001, users and admins", (start, engine) => {
     expect((await loginForm(client, "user", "gone", "secret3")).status).toBe(401);
     expect((await loginForm(client, "user", "root", "rootsecret")).status).toBe(401);
     const root = textField(await loginForm(client, "admin", "root", "rootsecret"), "access_token");
+    expect((await program().core.store.read.accounts("admin").byName("root"))?.role).toBe("admin");
     const deleted = await client.get("/admin/users?deleted=true", { token: root });
     expect(deleted.body).toMatchObject({ data: { items: [{ username: "gone" }] } });
     const live = await client.get("/admin/users?search=lovelace", { token: root });

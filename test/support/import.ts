@@ -112,6 +112,8 @@ interface UserRow {
   readonly role?: string;
   readonly active?: string;
   readonly created?: string;
+  readonly updated?: string;
+  readonly deleted?: string;
 }
 
 const literal = (text: string | null | undefined) =>
@@ -119,7 +121,8 @@ const literal = (text: string | null | undefined) =>
 
 export function user(id: number, { hash = HASH, active = "TRUE", ...row }: UserRow): string {
   const values = [row.email, row.username, row.name, row.phone, hash, row.role].map(literal).join(", ");
-  return `INSERT INTO users VALUES (${id}, ${values}, ${active}, ${literal(row.created)}, NULL, NULL);\n`;
+  const times = [row.created, row.updated, row.deleted].map(literal).join(", ");
+  return `INSERT INTO users VALUES (${id}, ${values}, ${active}, ${times});\n`;
 }
 
 export function todo(
