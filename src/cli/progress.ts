@@ -26,7 +26,8 @@ export class Progress {
     this.#lastAtMs = nowMs;
     const counted = `${done} of ${this.#total} ${this.#noun}`;
     if (overwrite === undefined) return this.#terminal.out(counted);
-    const filled = Math.round((BAR_CHARACTERS * done) / this.#total);
+    // What was counted at the beginning may have grown since.
+    const filled = isOver ? BAR_CHARACTERS : Math.round((BAR_CHARACTERS * done) / this.#total);
     overwrite(
       `[${"#".repeat(filled)}${" ".repeat(BAR_CHARACTERS - filled)}] ${counted}${isOver ? "\n" : ""}`,
     );

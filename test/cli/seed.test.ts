@@ -79,6 +79,19 @@ describe("progress", () => {
     ]);
   });
 
+  test("is a whole bar where more is done than was counted at the beginning", () => {
+    const written: string[] = [];
+    const terminal = {
+      out: () => expect.unreachable(),
+      err: () => expect.unreachable(),
+      isInteractive: true,
+      overwrite: (text: string) => written.push(text),
+    };
+    new Progress(terminal, "users", 10).show(15);
+    new Progress(terminal, "users", 0).show(0);
+    expect(written).toEqual([`[${"#".repeat(30)}] 15 of 10 users\n`, `[${"#".repeat(30)}] 0 of 0 users\n`]);
+  });
+
   test("is a plain line now and then elsewhere, the last one always", () => {
     const lines: string[] = [];
     const terminal = { out: (line: string) => lines.push(line), err: () => {}, isInteractive: false };
