@@ -41,6 +41,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
       }) +
       user(12, { email: "twelve@example.com", role: "ADMIN", active: "NULL", name: "  ", phone: "" }) +
       user(13, { email: "thirteen@example.com", deleted: "in spring", name: ` ${"n".repeat(255)} ` }) +
+      user(14, { email: "fourteen@example.com", username: "HERE", phone: "+49 151 7654321" }) +
       todo(1, "  Mine  ", 1) +
       todo(2, "Nobody's", null) +
       todo(3, "Of one who was left out", 2) +
@@ -54,7 +55,12 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
 
   test("is told with its reason, in a plan as when it is done", async () => {
     const { core } = program();
-    const here = { email: "HERE@example.com", password: PASSWORD };
+    const here = {
+      email: "HERE@example.com",
+      username: "here",
+      phone: "+491517654321",
+      password: PASSWORD,
+    };
     await core.accounts.register("user", here, OPERATOR);
 
     const planned = await importFrom(program(), source, { applies: false });
@@ -79,6 +85,8 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
         "users 11 role_unknown",
         "users 11 time_unreadable",
         "users 13 time_unreadable",
+        "users 14 username_taken",
+        "users 14 phone_taken",
         "todos 2 owner_missing",
         "todos 5 title_missing",
         "todos 6 title_too_long",
@@ -89,7 +97,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
       ].toSorted(),
     );
     expect(imported.tallies.map(({ taken, leftOut }) => [taken, leftOut])).toEqual([
-      [9, 4],
+      [10, 4],
       [1, 0],
       [2, 6],
     ]);
@@ -131,7 +139,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     await source.run("UPDATE users SET email = 'two@example.com' WHERE id = 2");
     const { tallies } = await importFrom(program(), source);
     expect(tallies.map(({ taken, known, leftOut }) => [taken, known, leftOut])).toEqual([
-      [1, 9, 3],
+      [1, 10, 3],
       [0, 1, 0],
       [1, 2, 5],
     ]);

@@ -4,6 +4,7 @@ import { OPERATOR } from "../../src/core/actor.ts";
 import { Audit } from "../../src/core/audit.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import type { Clock } from "../../src/core/clock.ts";
+import { Fault } from "../../src/core/fault.ts";
 import { COPIED_TABLES } from "../../src/storage/copied-tables.ts";
 import { copyDatabase } from "../../src/storage/copy.ts";
 import type { CopyReport, CopyTask } from "../../src/storage/copy.ts";
@@ -323,6 +324,22 @@ forEachPair("a copy", (openFrom, openTo, isAcross) => {
     expect(failure).toMatchObject({ message: expect.stringContaining("another version of latchkey began") });
   });
 
+  test("fails as the target does where that does not answer, and goes on later", async () => {
+    const fault = Fault.of({ kind: "unavailable" });
+    let isReached = true;
+    const lost: Database = {
+      ...beforeSnapshots(to, () => Promise.resolve()),
+      write: (work) => (isReached ? to.write(work) : Promise.reject(fault)),
+    };
+    const onCopied = () => {
+      isReached = false;
+    };
+    expect(await failureOf(copy(from, lost, { onCopied }))).toBe(fault);
+    const { rowsBefore } = await copy(from, to);
+    expect(rowsBefore).toBeGreaterThan(0);
+    expect(await dump(to)).toEqual(await dump(from));
+  });
+
   describe("finds at its end", () => {
     test.each([
       [
@@ -471,5 +488,27 @@ test.each([
   await fill(from);
   await from.writeAlone((connection) => connection.script(sql));
   expect(await failureOf(copy(from, to))).toMatchObject({ message: expect.stringContaining(words) });
+  await Promise.all([from.close(), to.close()]);
+});
+
+test("a row without an id is named by its place in the order of the key, also where the copy goes on", async () => {
+  const from = openSqlite({ path: ":memory:" });
+  const to = openSqlite({ path: ":memory:" });
+  await fill(from);
+  await from.writeAlone((connection) =>
+    connection.script(
+      `INSERT INTO imported_rows (import_id, source_key, target_id)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) SELECT 1, 'key' || i, i FROM n;
+       DELETE FROM imported_rows WHERE source_key = '😀';
+       UPDATE imported_rows SET source_key = 'z' || char(0) WHERE source_key = 'key2000'`,
+    ),
+  );
+  for (const attempt of ["the first", "the next"]) {
+    const failure = String(await failureOf(copy(from, to)));
+    expect([attempt, failure]).toEqual([
+      attempt,
+      expect.stringContaining("row number 4001 of imported_rows cannot be written to the target: "),
+    ]);
+  }
   await Promise.all([from.close(), to.close()]);
 });
