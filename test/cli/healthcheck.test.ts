@@ -65,6 +65,25 @@ test("one that nobody runs: exit code 1", async () => {
   expect(err[0]).toStartWith(`${url}/health/readiness does not answer`);
 });
 
+test("one whose answer is cut off: exit code 1", async () => {
+  const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+  const server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket) {
+        socket.write(half);
+        socket.end();
+      },
+    },
+  });
+  const url = `http://127.0.0.1:${server.port}`;
+  const { exitCode, out, err } = await run("--url", url);
+  server.stop(true);
+  expect({ exitCode, out }).toEqual({ exitCode: 1, out: [] });
+  expect(err).toEqual([expect.stringContaining(`${url}/health/readiness does not answer`)]);
+});
+
 test.each([
   ["never answers", () => new Promise<Response>(() => {})],
   ["never ends its answer", () => new Response(new ReadableStream({ pull: (to) => to.enqueue("x") }))],
@@ -105,13 +124,18 @@ test("without --url it asks where the settings say, whatever proxy there is", as
   const PORT = new URL(serve(() => new Response("ready"))).port;
   const elsewhere = serve(() => new Response("a proxy", { status: 502 }));
   const proxies = { HTTP_PROXY: elsewhere, http_proxy: elsewhere };
-  for (const HOST of ["0.0.0.0", "127.0.0.1"]) {
+  for (const HOST of ["0.0.0.0", "::", "127.0.0.1"]) {
     const { exitCode, out } = await inProcess({ HOST, PORT, ...proxies });
     expect({ exitCode, out }).toEqual({
       exitCode: 0,
       out: `http://127.0.0.1:${PORT}/health/readiness answers 200 ready\n`,
     });
   }
+});
+
+test("without --url an address of version 6 is asked as such, be it there or not", async () => {
+  const { out, err } = await inProcess({ HOST: "::1", PORT: "1" });
+  expect(out + err).toStartWith("http://[::1]:1/health/readiness does not answer");
 });
 
 test("without --url a mistake in the settings is told: exit code 78, and PORT=0 is refused: 64", async () => {

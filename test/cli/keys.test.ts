@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeKeysCommand } from "../../src/cli/keys.ts";
@@ -55,32 +55,55 @@ describe("latchkey keys", () => {
   test("rotate, announced or not, and retire, each key told by its kid", async () => {
     await keys("generate --algorithm ES256");
     const [first = ""] = await column(KID);
-    await keys("generate --next --algorithm ES256");
+    const { said: announced } = await keys("generate --next --algorithm ES256");
     const [, next = ""] = await column(KID);
+    expect(announced).toBe(
+      `made ${next} (ES256) in ${folder}\nIt is published and verifies now, and signs after \`latchkey keys rotate\`.`,
+    );
     expect((await keys("rotate")).said).toContain(`${next} (ES256) signs\n${first} (ES256) still verifies`);
     expect(await column(KID)).toEqual([next, first]);
     expect((await keys("rotate --algorithm EdDSA")).said).toContain(
       "start the servers anew with JWT_ALGORITHM=EdDSA",
     );
-    expect(await keys(`retire ${first}`)).toMatchObject({ code: 0 });
+    expect(await keys(`retire ${first}`)).toEqual({
+      code: 0,
+      said: `removed retired-${first.slice(0, 16)}.pem\nRunning servers take this up within seconds.`,
+    });
     expect(await column(KID)).toHaveLength(2);
     expect(await keys(`retire ${first}`)).toMatchObject({ code: 1 });
     expect(await column(FILE)).toEqual(["private_key.pem", `retired-${next.slice(0, 16)}.pem`]);
   });
 
+  test("rotate goes by the setting where no algorithm is named", async () => {
+    await keys("generate --algorithm EdDSA");
+    expect((await keys("rotate", { JWT_ALGORITHM: "ES256" })).said).toContain(" (ES256) signs\n");
+  });
+
   test("a kid that begins with a hyphen is no option", async () => {
     await keys("generate --algorithm ES256");
     const kid = `-${"a".repeat(42)}`;
-    expect(await keys(`retire ${kid}`)).toEqual({
-      code: 1,
-      said: `latchkey keys: there is no key ${kid} in ${folder}`,
+    for (const words of [`retire ${kid}`, `retire -- ${kid}`]) {
+      expect(await keys(words)).toEqual({
+        code: 1,
+        said: `latchkey keys: there is no key ${kid} in ${folder}`,
+      });
+    }
+  });
+
+  test("a mistake in the settings is told, and nothing is made", async () => {
+    expect(await keys("generate", { PORT: "x" })).toEqual({
+      code: 78,
+      said: expect.stringMatching(/^PORT: /),
     });
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   test("list tells ages, and an empty folder what to do", async () => {
     expect((await keys("list")).said).toContain("latchkey keys generate");
     await keys("generate --algorithm ES256");
     expect((await keys("list", {}, 5 * DAY_MS)).said).toContain("ES256      signs  5 days  private_key.pem");
+    // A clock that was put back.
+    expect((await keys("list", {}, -DAY_MS)).said).toContain("ES256      signs  0 h  private_key.pem");
   });
 
   test.each([

@@ -100,6 +100,14 @@ test("new makes the next pair and the index", async () => {
   rmSync(folder, { recursive: true });
 });
 
+test("the index has the files in their order, however the folder lists them, and no others", () => {
+  const index = migrationIndex(["0002_b.up.sql", "README.md", "0001_a.up.sql"]);
+  expect([...index.matchAll(/"\.\/(.*?)"/g)].map(([, file]) => file)).toEqual([
+    "0001_a.up.sql",
+    "0002_b.up.sql",
+  ]);
+});
+
 test("new refuses bad names, and a folder that is no checkout's", async () => {
   for (const name of ["", "Add", "a-b", "../x", "1st", "x".repeat(61)]) {
     expect(await migrate("new", name)).toMatchObject({ code: 64, out: [] });

@@ -18,11 +18,14 @@ describe("seed", () => {
     expect(stdout).toMatch(
       /^2 of 2 users\n30 of 30 todos\nmade 2 users and 30 todos in \d+\.\d s\nlog in as /,
     );
-    const [, email, password] = /log in as (\S+) to \S+, password ([A-Za-z0-9]{16})\n$/.exec(stdout) ?? [];
+    const [, first, last, password] =
+      /log in as (\S+) to (\S+), password ([A-Za-z0-9]{16})\n$/.exec(stdout) ?? [];
     const headers = { "content-type": "application/json" };
-    const body = JSON.stringify({ email, password });
-    const login = await fetch(`${server.url}/api/v1/users/login`, { method: "POST", headers, body });
-    expect(login.status).toBe(200);
+    for (const email of [first, last]) {
+      const body = JSON.stringify({ email, password });
+      const login = await fetch(`${server.url}/api/v1/users/login`, { method: "POST", headers, body });
+      expect(login.status).toBe(200);
+    }
     server.kill("SIGTERM");
     expect(await server.exited).toBe(0);
   });
@@ -38,6 +41,22 @@ describe("seed", () => {
     const folder = scratchFolder();
     expect((await latchkey(args, { cwd: folder, settings: SETTINGS })).exitCode).toBe(exitCode);
     expect(existsSync(join(folder, "app.db"))).toBe(false);
+  });
+
+  test("makes ten users and a thousand todos where it is not told, others each time", async () => {
+    const folder = scratchFolder();
+    const outputs = [];
+    for (let nth = 0; nth < 2; nth += 1) {
+      const { exitCode, stdout } = await latchkey(["seed"], { cwd: folder, settings: SETTINGS });
+      expect([exitCode, stdout]).toEqual([
+        0,
+        expect.stringMatching(/^10 of 10 users\n(\d+ of 1000 todos\n)*1000 of 1000 todos\n/),
+      ]);
+      outputs.push(/log in as (\S+) to \S+, password (\S+)/.exec(stdout) ?? []);
+    }
+    const [[, user, password], [, otherUser, otherPassword]] = [outputs[0] ?? [], outputs[1] ?? []];
+    expect(otherUser).not.toBe(user);
+    expect(otherPassword).not.toBe(password);
   });
 
   test("refuses production, but with --force", async () => {
@@ -57,6 +76,7 @@ describe("seed", () => {
       settings,
     });
     expect(forced).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(forced.stdout).toMatch(/^log in as \S+@\S+, password \S{16}$/m);
   });
 });
 

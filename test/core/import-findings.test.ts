@@ -49,6 +49,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
       todo(5, "   ", 1) +
       todo(6, "t".repeat(256), 1) +
       todo(7, "Long", 1, { description: "d".repeat(1_001) }) +
+      todo(9, "Full", 1, { description: "d".repeat(1_000) }) +
       todo(8, "😀".repeat(255), 1, { priority: "urgent" }),
   );
   const program = shared(start, SETTINGS);
@@ -99,7 +100,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     expect(imported.tallies.map(({ taken, leftOut }) => [taken, leftOut])).toEqual([
       [10, 4],
       [1, 0],
-      [2, 6],
+      [3, 6],
     ]);
     for (const { outcome, code, reason } of imported.findings) {
       expect(Reflect.get(outcome === "changed" ? CHANGED : LEFT_OUT, code)).toBe(reason);
@@ -123,11 +124,16 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     expect(eleven).toMatchObject({ role: "user", createdAtMs: core.clock.nowMs() });
     expect(eleven.passwordHash).toStartWith("$argon2id$");
     const ada = await find("ada@example.com");
-    expect(ada).toMatchObject({ username: "ada", phone: "+491511234567" });
+    expect(ada).toMatchObject({
+      username: "ada",
+      phone: "+491511234567",
+      createdAtMs: core.clock.nowMs(),
+    });
     const mine = await core.store.read.todos.ofAccount(ada.id, { completed: null, limit: null, offset: 0 });
     expect(mine.map(({ title, priority }) => [title, priority])).toEqual([
       ["Mine", "medium"],
       ["😀".repeat(255), "medium"],
+      ["Full", "medium"],
     ]);
     const login = await program()
       .client()
@@ -141,7 +147,7 @@ forEachEngine("what cannot be taken as it is", (start, engine) => {
     expect(tallies.map(({ taken, known, leftOut }) => [taken, known, leftOut])).toEqual([
       [1, 10, 3],
       [0, 1, 0],
-      [1, 2, 5],
+      [1, 3, 5],
     ]);
   });
 });

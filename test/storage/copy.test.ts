@@ -347,6 +347,11 @@ forEachPair("a copy", (openFrom, openTo, isAcross) => {
         "UPDATE todos SET title = 'other' WHERE id = 1234",
         "row 1234 of todos is another in the target: title",
       ],
+      [
+        "another value long before the end",
+        "UPDATE todos SET title = 'other' WHERE id = 7",
+        "row 7 of todos is another in the target: title",
+      ],
       ["a row too few", "DELETE FROM todos WHERE id = 1500", "row 1500 of todos is missing in the target"],
       [
         "a row too many",
@@ -394,6 +399,12 @@ forEachPair("a copy", (openFrom, openTo, isAcross) => {
       await refusal("the target has a table todos that is not Latchkey's");
     });
 
+    test("where the target was made by other migrations", async () => {
+      await migrateUp(to, migrations, clock);
+      await run(to, "UPDATE schema_migrations SET checksum = 'x' WHERE version = 2");
+      await refusal("the target: migration 0002_sessions was edited");
+    });
+
     test("where the target is the source", async () => {
       const failure = await failureOf(copy(from, from));
       expect(failure).toMatchObject({ message: expect.stringContaining("are the same database") });
@@ -413,7 +424,7 @@ forEachPair("a copy", (openFrom, openTo, isAcross) => {
       await fill(from);
       await cutOff(from, to, 1);
       expect(await failureOf(copy(to, from))).toMatchObject({
-        message: expect.stringContaining("is not whole"),
+        message: expect.stringMatching(/^the source: .* is not whole/),
       });
     });
   });
