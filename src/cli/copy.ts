@@ -62,7 +62,7 @@ export const copyCommand: Command = {
       named[side] = address.value;
     }
     const source = named.from ?? databaseOfSettings(envFile, terminal);
-    const target = named.to ?? (source === null ? null : databaseOfSettings(envFile, terminal));
+    const target = named.to ?? databaseOfSettings(envFile, terminal);
     if (source === null || target === null) return exitCodes.config;
     try {
       await copy(source, target, terminal);

@@ -120,7 +120,7 @@ describe.if(await hasPostgres())("copy, with PostgreSQL", () => {
       "postgres://me:a-password@127.0.0.1:1/app",
     );
     expect(nowhere.exitCode).toBe(69);
-    expect(nowhere.stderr).toStartWith("latchkey: --to: the database cannot be reached");
+    expect(nowhere.stderr).toMatch(/^latchkey: --to: the database cannot be reached: \w/);
     for (const { stdout, stderr } of [refused, nowhere]) expect(stdout + stderr).not.toContain("a-password");
   });
 });
@@ -140,7 +140,7 @@ describe("copy", () => {
       expect(refused.stderr).toContain("a copy into this database was begun and is not whole");
 
       const stopped = await latchkey(args, { cwd: folder }, (printed, kill) => {
-        if (/^\d+ of \d+ rows$/m.test(printed)) kill("SIGINT");
+        if (/^\d+ of \d+ rows$/m.test(printed)) kill("SIGTERM");
       });
       expect(stopped).toMatchObject({
         exitCode: 130,
@@ -195,11 +195,21 @@ describe("copy", () => {
     LIMIT_MS,
   );
 
+  test.each(["--from", "--to"])("with %s alone tells a mistake in the settings once", async (side) => {
+    const { exitCode, stdout, stderr } = await latchkey(["copy", side, sqlite("a.db")], {
+      cwd: folder,
+      settings: { PORT: "x" },
+    });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
+    expect(stderr).toMatch(/^PORT: .*\n$/);
+  });
+
   test.each([
     [[], 64, "takes --from, --to or both"],
     [["--to"], 64, "argument missing"],
     [["--from", "sqlite:///a.db", "more"], 64, "more"],
-    [["--to", "app.db"], 64, "--to takes sqlite:///relative/path, "],
+    [["--to", "postgres:me:a-password"], 64, "--to cannot be read"],
+    [["--to", "me:a-password@db"], 64, "--to takes sqlite:///relative/path, "],
     [["--from", "mysql://me:a-password@db/app"], 64, '--from the scheme "mysql" is not known'],
     [["--from", "sqlite://", "--to", "sqlite:///a.db"], 64, "a database in memory is of no use here"],
     [

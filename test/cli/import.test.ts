@@ -201,7 +201,7 @@ nothing was written: --apply does it
     ["no address", [], 64, "takes the DATABASE_URL to read"],
     ["two addresses", ["sqlite:///a", "sqlite:///b"], 64, "takes one DATABASE_URL"],
     ["another kind of database", ["mysql://me:hush@localhost/x"], 64, 'the scheme "mysql" is not known'],
-    ["what is no address", ["old.db"], 64, "DATABASE_URL takes sqlite:///relative/path"],
+    ["what is no address", ["me:hush@old.db"], 64, "DATABASE_URL takes sqlite:///relative/path"],
     ["an empty name", ["sqlite:///old.db", "--source", ""], 64, "--source takes a name"],
     ["a file that is not there", ["sqlite:///none.db"], 65, "there is no file none.db"],
     ["a server that is not there", ["postgres://me:hush@127.0.0.1:1/x"], 65, "it cannot be read"],

@@ -219,6 +219,19 @@ describe("a database that is none of the five backends'", () => {
     expect(mappings).toMatchObject([{ noun: "user", table: "user", leftOut: [{ column: "shoe_size" }] }]);
   });
 
+  test("has its tables by their fuller names first, and whatever a column of them is called", () => {
+    const users = { name: "users", columns: ["id", "email", "password"] };
+    const items = { name: "items", columns: ["id", "owner_id", "title"] };
+    const { mappings, leftOut } = recognise([{ ...users, name: "user" }, items, users]);
+    expect(mappings.map(({ table }) => table)).toEqual(["users", "items"]);
+    expect(mappings[1]?.columns.map(({ from, to }) => [from, to])).toEqual([
+      ["id", "id"],
+      ["owner_id", "user_id"],
+      ["title", "name"],
+    ]);
+    expect(leftOut.map(({ table }) => table)).toEqual(["user"]);
+  });
+
   test.each([
     ["missing.db", null, "there is no file"],
     ["text.db", "this is no database, however long it is ".repeat(100), "file is not a database"],

@@ -143,6 +143,18 @@ forEachEngine("two imports of the same at once", (start) => {
   });
 });
 
+forEachEngine("ids that nobody should count up to", (start) => {
+  const source = temporarySource("sqlite", LOOSE + user(2 ** 41, { email: "far@example.com" }));
+  const program = shared(start, SETTINGS);
+
+  test("are new ones here, so that those to come stay short", async () => {
+    expect(codes(await importFrom(program(), source))).toEqual([]);
+    const { accounts } = program().core;
+    const next = { email: "next@example.com", password: PASSWORD };
+    expect((await accounts.register("user", next, OPERATOR)).id).toBe(2);
+  });
+});
+
 forEachEngine("rows that come to a source after it was looked at", (start) => {
   const source = temporarySource("sqlite", LOOSE + user(1, { email: "ada@example.com" }));
   const program = shared(start, SETTINGS);

@@ -192,6 +192,7 @@ forEachPair("a copy", (openFrom, openTo, isAcross) => {
       COPIED_TABLES.map(({ name }) => [name, before[name]?.length ?? 0]),
     );
     expect(report.tables.every(({ rows }) => rows > 0)).toBe(true);
+    expect(new Set(report.tables.map(({ checksum }) => checksum)).size).toBe(COPIED_TABLES.length);
     expect(steps.at(-1)).toBe(0);
     expect((await migrationStatus(to, migrations)).every(({ appliedAtMs }) => appliedAtMs !== null)).toBe(
       true,
@@ -521,5 +522,9 @@ test("a row without an id is named by its place in the order of the key, also wh
       expect.stringContaining("row number 4001 of imported_rows cannot be written to the target: "),
     ]);
   }
+  await run(to, "UPDATE imported_rows SET target_id = 0 WHERE source_key = 'key999'");
+  expect(await failureOf(copy(from, to))).toMatchObject({
+    message: expect.stringContaining("row number 4000 of imported_rows is another in the target: target_id"),
+  });
   await Promise.all([from.close(), to.close()]);
 });
