@@ -56,6 +56,7 @@ describe.if(await hasPostgres())("copy, with PostgreSQL", () => {
       const { exitCode, stdout, stderr } = await copy("--from", sqlite("app.db"), "--to", url);
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       expect(stdout).toStartWith("copying sqlite:///app.db to postgres://");
+      expect(stdout).toMatch(/^(\d+) of \1 rows checked$/m);
       expect(stdout).toMatch(/^users +1  sha256 [0-9a-f]{64}$/m);
       expect(stdout).toMatch(
         /\n\d+ rows, in \d+\.\d s: both sides are alike\nSECRET_KEY, the keys in KEYS_DIR/,

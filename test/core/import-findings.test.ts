@@ -219,6 +219,18 @@ describe("a database that is none of the five backends'", () => {
     expect(mappings).toMatchObject([{ noun: "user", table: "user", leftOut: [{ column: "shoe_size" }] }]);
   });
 
+  test.each([
+    ["family_id", "002, rotating tokens"],
+    ["user_id", "004, RS256 and todos"],
+  ])("whose refresh tokens have a %s is taken for %s", (column, backend) => {
+    const found = recognise([
+      { name: "users", columns: ["id", "email", "username", "hashed_password"] },
+      { name: "todos", columns: ["id", "title", "user_id"] },
+      { name: "refresh_tokens", columns: ["id", column] },
+    ]);
+    expect(found.backend).toBe(backend);
+  });
+
   test("has its tables by their fuller names first, and whatever a column of them is called", () => {
     const users = { name: "users", columns: ["id", "email", "password"] };
     const items = { name: "items", columns: ["id", "owner_id", "title"] };

@@ -280,4 +280,10 @@ forEachEngine("ids of accounts that are gone", (start) => {
     await source.run(todo(1, "Too late", 5));
     expect(codes(await importFrom(program(), source))).toEqual(["todos 1 owner_left_out"]);
   });
+
+  test("are not given out anew after a later import", async () => {
+    expect(await passBy("gone@example.com")).toBe(13);
+    await importFrom(program(), source);
+    expect(await passBy("gone@example.com")).toBe(14);
+  });
 });

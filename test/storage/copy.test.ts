@@ -364,10 +364,15 @@ forEachPair("a copy", (openFrom, openTo, isAcross) => {
         "UPDATE login_attempts SET failures = 0 WHERE subject = 'a'",
         "of login_attempts is another in the target: failures",
       ],
+      [
+        "other bytes, as many",
+        "UPDATE refresh_tokens SET token_hash = $1 WHERE id = 2",
+        "row 2 of refresh_tokens is another in the target: token_hash",
+      ],
     ])("%s", async (_, sql, words) => {
       let isCopied = false;
       const spoilt = beforeSnapshots(to, async () => {
-        if (isCopied) await run(to, sql);
+        if (isCopied) await run(to, sql, sql.includes("$1") ? [new Uint8Array(256)] : []);
       });
       const onCopied = (rows: number, total: number) => {
         isCopied = rows === total;
