@@ -178,12 +178,21 @@ describe("beside a running server", () => {
   }, 30_000);
 });
 
+/** Whether an administrator's password is this one. */
+async function fits(email: string, password: string): Promise<boolean> {
+  using database = new Database(join(folder, "alone.db"), { readonly: true });
+  const sql = "SELECT password_hash AS hash FROM admins WHERE email = ?";
+  const row = database.query<{ hash: string }, [string]>(sql).get(email);
+  return row !== null && Bun.password.verify(password, row.hash);
+}
+
 describe("alone", () => {
   test("passwords come from a file, and what is wrong is one line and an exit code", async () => {
     const file = join(folder, "password");
     writeFileSync(file, "from-a-file\r\nand a second line\n");
     const create = (...args: string[]) => latchkey("alone.db", ["admin", "create", ...args]);
     expect((await create("--email", "a@example.com", "--password-file", file)).code).toBe(0);
+    expect(await fits("a@example.com", "from-a-file")).toBe(true);
 
     for (const [args, code, message] of [
       [["--email", "a@example.com", "--password-file", file], 65, "the email is taken"],
@@ -203,6 +212,22 @@ describe("alone", () => {
     }
     expect((await latchkey("alone.db", ["admin", "list"])).out.split("\n")).toHaveLength(1);
   }, 60_000);
+
+  test("a password on standard input is its first line, and one that is made is printed", async () => {
+    const create = (email: string, ...args: string[]) => ["admin", "create", "--email", email, ...args];
+    const typed = await latchkey("alone.db", create("typed@example.com"), "on the-line \r\nand another\n");
+    expect(typed).toMatchObject({ code: 0, err: "" });
+    expect(await fits("typed@example.com", "on the-line ")).toBe(true);
+
+    const passwords = [];
+    for (const email of ["one@example.com", "two@example.com"]) {
+      const { out } = await latchkey("alone.db", create(email, "--generate"));
+      const password = /\b[A-Za-z0-9]{24}\b/.exec(out)?.[0] ?? "";
+      expect(await fits(email, password)).toBe(true);
+      passwords.push(password);
+    }
+    expect(passwords[0]).not.toBe(passwords[1]);
+  }, 30_000);
 
   test("verbs, names and databases that are not there", async () => {
     const missing = { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" };
