@@ -85,6 +85,16 @@ forEachEngine("a database", (engine, open) => {
     expect(rows.map((row) => integer(row, "n"))).toEqual(kept);
   });
 
+  test("of two writes that meet, the one that fails leaves nothing of what it wrote before", async () => {
+    const write = (names: readonly string[]) =>
+      database.write(async (connection) => {
+        for (const name of names) await connection.run(INSERT, [name]);
+      });
+    const outcomes = await Promise.allSettled([write(["whole"]), write(["half", "half"])]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(await database.reader.all("SELECT name FROM notes")).toEqual([{ name: "whole" }]);
+  });
+
   test("200 writes at once are all kept", async () => {
     await Promise.all(
       Array.from({ length: 200 }, (_, index) =>

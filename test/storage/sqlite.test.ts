@@ -1,8 +1,9 @@
 import { Database as BunDatabase } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Log, silentLog } from "../../src/core/log.ts";
 import type { Connection, Database } from "../../src/storage/database.ts";
 import { integer } from "../../src/storage/rows.ts";
 import { openSqlite } from "../../src/storage/sqlite.ts";
@@ -11,6 +12,8 @@ import { failureOf } from "../support/failure.ts";
 const folder = mkdtempSync(join(tmpdir(), "latchkey-test-"));
 const path = join(folder, "sqlite.db");
 const statements: string[] = [];
+const told: string[] = [];
+const log: Log = { ...silentLog, error: (event) => void told.push(event) };
 let database: Database;
 
 beforeAll(async () => {
@@ -19,6 +22,7 @@ beforeAll(async () => {
     busyTimeoutMs: 150,
     watchdogMs: 60,
     onStatement: (sql) => statements.push(sql),
+    log,
   });
   await database.writeAlone((connection) =>
     connection.script(`
@@ -56,6 +60,35 @@ test("writes of one turn share a commit, which every one of them waits for", asy
   expect(statements.filter((sql) => sql.includes("job"))).toEqual([]);
 });
 
+test("the first of very many writes at once does not wait for the last", async () => {
+  await clear();
+  const [first, ...others] = Array.from({ length: 300 }, (_, index) => database.write(insert(`n${index}`)));
+  await first;
+  expect((await names()).length).toBeLessThan(300);
+  await Promise.all(others);
+  expect(await names()).toHaveLength(300);
+});
+
+test("what runs alone shares its commit with nobody, neither those before it nor those behind", async () => {
+  await clear();
+  await database.write(async (connection) => {
+    await connection.run("INSERT INTO notes (id, name) VALUES (1, 'parent')");
+    await connection.run("INSERT INTO lines VALUES (1)");
+  });
+  const outcomes = await Promise.allSettled([
+    database.write(insert("before")),
+    // With foreign keys on, as they are for writes, the lines would go along with what they refer to.
+    database.writeAlone((connection) =>
+      connection.script("DELETE FROM notes; INSERT INTO notes VALUES (1, 'rebuilt')"),
+    ),
+    database.write((connection) => connection.run("INSERT INTO lines VALUES (12345)")),
+    database.write(insert("behind")),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+  expect(await names()).toEqual(["rebuilt", "behind"]);
+  expect(await database.reader.all("SELECT note_id FROM lines")).toHaveLength(1);
+});
+
 test("a write that awaits something foreign is undone, and the writes behind it go on", async () => {
   await clear();
   const after = Promise.withResolvers<Connection>();
@@ -70,6 +103,7 @@ test("a write that awaits something foreign is undone, and the writes behind it 
     name: "Overdue",
     message: expect.stringContaining("its connection"),
   });
+  expect(told.splice(0)).toEqual(["sqlite.write_overdue"]);
   await Promise.all(others);
   const connection = await after.promise;
   expect(await failureOf(insert("later still")(connection))).toBeInstanceOf(Error);
@@ -98,8 +132,20 @@ test("a lock held by another process is waited for beside the event loop, and no
   expect(await names()).toEqual(["waited"]);
 });
 
+test("what runs alone waits longer for a lock than a request would", async () => {
+  await clear();
+  const other = new BunDatabase(path, { readwrite: true });
+  other.run("BEGIN IMMEDIATE");
+  const patient = database.writeAlone((connection) => insert("patient")(connection));
+  expect(await failureOf(database.write(insert("never")))).toMatchObject({ what: { kind: "unavailable" } });
+  other.run("COMMIT");
+  other.close();
+  await patient;
+  expect(await names()).toEqual(["patient"]);
+});
+
 test("S34 with the disk full every write of the batch is unavailable, reads go on, and nothing is half-written", async () => {
-  const full = openSqlite({ path: join(folder, "full.db") });
+  const full = openSqlite({ path: join(folder, "full.db"), log });
   await full.writeAlone((connection) =>
     connection.script("CREATE TABLE blobs (data BYTEA NOT NULL); PRAGMA max_page_count = 40"),
   );
@@ -109,7 +155,13 @@ test("S34 with the disk full every write of the batch is unavailable, reads go o
   expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
   for (const outcome of outcomes) {
     expect(outcome).toMatchObject({ reason: { what: { kind: "unavailable" } } });
+    expect(Bun.inspect(outcome, { depth: 5 })).toContain("disk is full");
   }
+  expect(told.splice(0)).toEqual(["sqlite.commit_failed"]);
+  expect(await failureOf(store(1_000_000))).toMatchObject({
+    what: { kind: "unavailable" },
+    cause: { message: expect.stringContaining("full") },
+  });
   expect(await full.reader.all("SELECT 1 AS one FROM blobs")).toEqual([]);
   await store(10);
   expect(await full.reader.all("SELECT 1 AS one FROM blobs")).toHaveLength(1);
@@ -155,6 +207,14 @@ test("a table can be rebuilt without its rows' children going, but no child may 
   expect(await database.reader.all("SELECT 1 AS one FROM lines")).toEqual([]);
 });
 
+test("a statement is refused fewer values than it takes, and more", async () => {
+  const keep = (values: readonly string[]) =>
+    database.write((connection) => connection.run("UPDATE notes SET name = $1", values));
+  await keep(["given before"]);
+  for (const values of [[], ["one", "too many"]])
+    expect(await failureOf(keep(values))).toBeInstanceOf(TypeError);
+});
+
 test("the file is set up to keep what was acknowledged", async () => {
   const pragmas = await database.write(async (connection) => [
     await connection.first("PRAGMA journal_mode"),
@@ -180,13 +240,43 @@ test("S31 a commit waits for the disk, unless all that share it said that they n
   expect(await database.writeAlone(mode)).toBe(FULL);
 });
 
-test("close leaves the whole database in one file", async () => {
+test("S34 a damaged file is unavailable, and says so", async () => {
+  const file = join(folder, "damaged.db");
+  const whole = openSqlite({ path: file });
+  await whole.write((connection) => connection.run("CREATE TABLE t (a TEXT)"));
+  await whole.write((connection) => connection.run("INSERT INTO t VALUES ('a')"));
+  await whole.close();
+  const content = readFileSync(file);
+  writeFileSync(file, content.fill(0xff, content.byteLength / 2));
+  const damaged = openSqlite({ path: file });
+  const failures = [
+    await failureOf(damaged.reader.all("SELECT a FROM t")),
+    await failureOf(damaged.write((connection) => connection.run("INSERT INTO t VALUES ('b')"))),
+    await failureOf(
+      damaged.snapshot((snapshot) => Array.fromAsync(snapshot.portions("SELECT a FROM t", 10))),
+    ),
+  ];
+  for (const failure of failures) {
+    expect(failure).toMatchObject({
+      what: { kind: "unavailable" },
+      cause: { message: expect.stringContaining("malformed") },
+    });
+  }
+  await damaged.close();
+});
+
+test("close keeps what was asked before it, and leaves the whole database in one file", async () => {
   const file = join(folder, "closed.db");
   const closing = openSqlite({ path: file });
   await closing.write((connection) => connection.run("CREATE TABLE t (a TEXT)"));
   expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+  const last = closing.write((connection) => connection.run("INSERT INTO t VALUES ('last')"));
   await closing.close();
+  expect(await last).toBe(1);
   expect(existsSync(`${file}-wal`)).toBe(false);
+  const again = openSqlite({ path: file });
+  expect(await again.reader.all("SELECT a FROM t")).toEqual([{ a: "last" }]);
+  await again.close();
 });
 
 test("a folder that is missing is named", () => {
