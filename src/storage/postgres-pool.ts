@@ -13,13 +13,22 @@ export interface PoolOptions extends SessionOptions {
   /** How long a request waits for a connection, the time to open one included. */
   readonly acquireTimeoutMs: number;
   readonly log: Log;
+  readonly pace?: Partial<PoolPace> | undefined;
 }
+
+export interface PoolPace {
+  /** Whoever was not needed for so long is closed, */
+  readonly idleMs: number;
+  /** which is looked at so often. */
+  readonly sweepMs: number;
+  /** So long the end of the pool waits for what is under way. */
+  readonly closeWaitMs: number;
+}
+
+const PACE: PoolPace = { idleMs: 60_000, sweepMs: 10_000, closeWaitMs: 10_000 };
 
 /** So many statements may be under way on one connection. The server answers them in turn, each after those before. */
 const TOGETHER = 16;
-const IDLE_MS = 60_000;
-const SWEEP_MS = 10_000;
-const CLOSE_WAIT_MS = 10_000;
 
 /** Statements that are quick and whole by themselves, and go along with others of their kind on one connection. */
 export type Kind = "read" | "write";
@@ -34,6 +43,7 @@ interface Waiting {
 /** At most `poolMax` sessions. Whoever waits for one gives up at the deadline, so that nothing here lasts for ever. */
 export class PostgresPool {
   readonly #options: PoolOptions;
+  readonly #pace: PoolPace;
   readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #spread: number;
   readonly #waiting = new Set<Waiting>();
@@ -46,8 +56,9 @@ export class PostgresPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#pace = { ...PACE, ...options.pace };
     this.#spread = Math.ceil(options.poolMax / 2);
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper = setInterval(() => this.#sweep(), this.#pace.sweepMs);
     this.#sweeper.unref();
   }
 
@@ -99,7 +110,7 @@ export class PostgresPool {
     this.#isClosed = true;
     clearInterval(this.#sweeper);
     this.dropIdle();
-    const giveUpAtMs = performance.now() + CLOSE_WAIT_MS;
+    const giveUpAtMs = performance.now() + this.#pace.closeWaitMs;
     while (this.#permits > 0 && performance.now() < giveUpAtMs) await Bun.sleep(5);
     for (const session of this.#busy) session.close();
   }
@@ -225,7 +236,7 @@ export class PostgresPool {
   }
 
   #sweep(): void {
-    const before = performance.now() - IDLE_MS;
+    const before = performance.now() - this.#pace.idleMs;
     const surplus = this.#permits + this.#idle.length - this.#options.poolMin;
     const old = this.#idle.filter((session) => session.idleSinceMs < before).slice(0, Math.max(0, surplus));
     for (const session of old) {

@@ -13,6 +13,7 @@ import type {
 import { forOneStatement } from "./one-statement.ts";
 import { hasStalePlan } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
+import type { PoolPace } from "./postgres-pool.ts";
 import type { Answer, Session } from "./postgres-session.ts";
 import { postgresSnapshot } from "./postgres-snapshot.ts";
 import { Transaction } from "./postgres-transaction.ts";
@@ -29,6 +30,7 @@ export interface PostgresOptions {
   readonly prepare: boolean;
   readonly onStatement?: StatementListener | undefined;
   readonly log?: Log;
+  readonly pace?: Partial<PoolPace>;
 }
 
 /** The server gives up first, which keeps the connection; we follow where it does not answer at all. */
@@ -74,6 +76,7 @@ class Postgres implements Database {
       settings: options.prepare ? connectionSettings(statementTimeoutMs) : {},
       onStatement: options.onStatement,
       log: options.log ?? silentLog,
+      pace: options.pace,
     });
     this.#statementMs = statementTimeoutMs + GRACE_MS;
     this.#ordinary = {

@@ -224,13 +224,15 @@ forEachEngine("a database", (engine, open) => {
   test("a write of one statement keeps it, and is refused another", async () => {
     const one = await database.writeOne((connection) => connection.first(`${INSERT} RETURNING name`, ["a"]));
     expect(one).toEqual({ name: "a" });
-    const failure = await failureOf(
-      database.writeOne(async (connection) => {
-        await connection.all("SELECT 1 AS one");
-        await connection.run(INSERT, ["b"]);
-      }),
-    );
-    expect(failure).toMatchObject({ message: expect.stringContaining("asked for another") });
+    for (const ask of ["first", "all", "run"] as const) {
+      const failure = await failureOf(
+        database.writeOne(async (connection) => {
+          await connection[ask]("SELECT 1 AS one");
+          await connection[ask](`${INSERT} RETURNING name`, ["b"]);
+        }),
+      );
+      expect(failure).toMatchObject({ message: expect.stringContaining("asked for another") });
+    }
     expect(await count()).toBe(1);
   });
 
@@ -306,18 +308,31 @@ forEachEngine("a database", (engine, open) => {
     expect(await count()).toBe(0);
   });
 
-  test("a connection outlives its write in vain", async () => {
+  test("a connection outlives its write in vain, whether that was kept or undone", async () => {
     const kept = await database.write(async (connection) => connection);
-    expect(await failureOf(kept.run(INSERT, ["a"]))).toMatchObject({
-      message: expect.stringContaining("is over"),
+    let undone = kept;
+    const failing = database.write(async (connection) => {
+      undone = connection;
+      throw new Error("no");
     });
+    await failureOf(failing);
+    for (const connection of [kept, undone]) {
+      expect(await failureOf(connection.run(INSERT, ["a"]))).toMatchObject({
+        message: expect.stringContaining("is over"),
+      });
+    }
     expect(await count()).toBe(0);
   });
 
   test("after close everything is unavailable, and what was under way is kept", async () => {
     const second = open();
-    const last = second.write((connection) => connection.run(INSERT, ["last"]));
-    await Bun.sleep(0);
+    const begun = Promise.withResolvers<void>();
+    const last = second.write(async (connection) => {
+      begun.resolve();
+      await connection.run(INSERT, ["last"]);
+      await connection.run("UPDATE notes SET n = 1");
+    });
+    await begun.promise;
     await Promise.all([last, second.close()]);
     for (const attempt of [
       () => second.write(async () => {}),

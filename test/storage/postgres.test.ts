@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { type Log, silentLog } from "../../src/core/log.ts";
 import { type Connection, type Database, UniqueViolation } from "../../src/storage/database.ts";
 import { openPostgres, type PostgresOptions } from "../../src/storage/postgres.ts";
 import { integer } from "../../src/storage/rows.ts";
@@ -100,6 +101,7 @@ function suite(folder: string): void {
     const db = database();
     await Promise.all(Array.from({ length: 4 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
     await cluster.restart();
+    await eventually(() => expect(db.connections().idle).toBe(0));
     const attempts = Array.from({ length: 8 }, (_, index) =>
       index % 2 === 0
         ? db.reader.all("SELECT 1 AS one")
@@ -110,7 +112,8 @@ function suite(folder: string): void {
 
   test("S32 a frozen server is unavailable within the deadline, and back by itself", async () => {
     const db = database();
-    await db.ping();
+    // What may take long leaves nobody behind it as much time.
+    await db.writeAlone((connection) => connection.script("SELECT 1"));
     cluster.freeze("everything");
     try {
       const attempts = Array.from({ length: 20 }, async (_, index) => {
@@ -131,16 +134,84 @@ function suite(folder: string): void {
     await db.write((connection) => increment(connection, 1));
   }, 20_000);
 
-  test("S32 after one connection fell silent, those beside it are not tried in turn", async () => {
+  test.each([
+    ["a read", (db: Database) => db.ping()],
+    ["a write", (db: Database) => db.write((connection) => increment(connection, 1))],
+    ["a write of one statement", (db: Database) => db.writeOne((connection) => increment(connection, 1))],
+  ])(
+    "S32 after one connection fell silent in %s, those beside it are not tried in turn",
+    async (_, attempt) => {
+      const db = database();
+      await Promise.all(Array.from({ length: 4 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
+      cluster.freeze("connections");
+      try {
+        expect(await failureOf(attempt(db))).toMatchObject(UNAVAILABLE);
+        await db.ping();
+      } finally {
+        cluster.thaw();
+      }
+    },
+  );
+
+  test("S32 a server that freezes before a commit is unavailable within the deadline", async () => {
     const db = database();
-    await Promise.all(Array.from({ length: 4 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
-    cluster.freeze("connections");
     try {
-      expect(await failureOf(db.ping())).toMatchObject(UNAVAILABLE);
-      await db.ping();
+      let frozenAt = 0;
+      const write = db.write(async (connection) => {
+        await increment(connection, 1);
+        cluster.freeze("connections");
+        frozenAt = performance.now();
+      });
+      expect(await failureOf(write)).toMatchObject(UNAVAILABLE);
+      expect(performance.now() - frozenAt).toBeLessThan(DEADLINE_MS);
     } finally {
       cluster.thaw();
     }
+  });
+
+  test("S32 a connection that fell silent is overdue, however much more is asked of it", async () => {
+    const db = database({ poolMax: 1 });
+    const ask = () => failureOf(db.reader.first("SELECT n FROM notes WHERE id = 1"));
+    await db.ping();
+    cluster.freeze("connections");
+    const more: Promise<unknown>[] = [];
+    const asking = setInterval(() => more.push(ask()), 100);
+    try {
+      const startedAt = performance.now();
+      expect(await ask()).toMatchObject(UNAVAILABLE);
+      expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS);
+    } finally {
+      clearInterval(asking);
+      cluster.thaw();
+    }
+    await Promise.allSettled(more);
+  });
+
+  test("what waits behind others is not overdue while their connection answers", async () => {
+    const db = database({ poolMax: 1 });
+    await db.ping();
+    const rows = await Promise.all(
+      Array.from({ length: 9 }, () => db.reader.first("SELECT pg_sleep(0.1), pg_backend_pid() AS pid")),
+    );
+    expect(new Set(rows.map((row) => row?.["pid"])).size).toBe(1);
+  });
+
+  test("a statement has its whole time, however shortly before the last look at its connection it is sent", async () => {
+    const db = database({ poolMax: 1 });
+    const pid = await backend(db);
+    await Bun.sleep(STATEMENT_MS + 150);
+    await db.reader.all("SELECT pg_sleep(0.2)");
+    expect(await backend(db)).toBe(pid);
+  });
+
+  test("S32 a write begins anew on another connection where its own has died unseen", async () => {
+    const db = database({ poolMax: 1 });
+    const before = await total(db);
+    process.kill(await backend(db), "SIGTERM");
+    // Nothing that comes in is read meanwhile, the end of the connection neither.
+    Bun.sleepSync(100);
+    expect(await db.write((connection) => increment(connection, 1))).toBe(1);
+    expect(await total(db)).toBe(before + 1);
   });
 
   test("S32 a read whose connection breaks under it is asked again", async () => {
@@ -155,12 +226,18 @@ function suite(folder: string): void {
 
   test("S32 a server that is down, or a host that accepts and says nothing, is unavailable at once or in time", async () => {
     const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    const db = database({ url: `postgres://postgres@127.0.0.1:${silent.port}/postgres` });
+    const told: string[] = [];
+    const log: Log = {
+      ...silentLog,
+      warning: (event, fields) => void told.push(`${event} ${String(fields?.["reason"])}`),
+    };
+    const db = database({ url: `postgres://postgres@127.0.0.1:${silent.port}/postgres`, log });
     const startedAt = performance.now();
     const attempts = await Promise.all(Array.from({ length: 10 }, () => failureOf(db.ping())));
     for (const failure of attempts) expect(failure).toMatchObject(UNAVAILABLE);
     expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS);
     silent.stop(true);
+    expect(told[0]).toMatch(/^postgres\.connect_failed opening a connection took longer than \d+ ms$/);
     expect(await failureOf(db.ping())).toMatchObject(UNAVAILABLE);
   });
 
@@ -183,12 +260,76 @@ function suite(folder: string): void {
     expect(await sessions(db)).toBeLessThanOrEqual(2);
   });
 
+  test.each([
+    ["will not speak TLS", "postgres", "?sslmode=require"],
+    ["does not know the role", "stranger", ""],
+  ])("a server that %s is unavailable", async (_, user, query) => {
+    const url = new URL(cluster.url);
+    url.username = user;
+    expect(await failureOf(database({ url: url.href + query }).ping())).toMatchObject(UNAVAILABLE);
+  });
+
+  test("a conflict is named by its column also to a role that may not see the rows", async () => {
+    await database().writeAlone((connection) =>
+      connection.script(`
+        CREATE ROLE writer LOGIN; GRANT INSERT ON notes TO writer;
+        INSERT INTO notes (id, name) VALUES (90, 'taken')`),
+    );
+    const url = new URL(cluster.url);
+    url.username = "writer";
+    const insert = (id: number, name: string) =>
+      database({ url: url.href }).write((connection) =>
+        connection.run("INSERT INTO notes (id, name) VALUES ($1, $2)", [id, name]),
+      );
+    expect(await failureOf(insert(90, "other"))).toMatchObject({ table: "notes", column: "id" });
+    expect(await failureOf(insert(91, "taken"))).toMatchObject({ table: "notes", column: "name" });
+  });
+
+  test("a write may take longer than each of its statements", async () => {
+    const db = database();
+    const slowly = db.write(async (connection) => {
+      for (let n = 0; n < 3; n += 1) await connection.first("SELECT pg_sleep(0.15)");
+      return "done";
+    });
+    expect(await slowly).toBe("done");
+  });
+
   test("a slow statement is given up by the server too, and its connection stays", async () => {
     const db = database({ poolMax: 1 });
     const pid = await backend(db);
     const failure = await failureOf(db.reader.all("SELECT pg_sleep(3)"));
     expect(failure).toMatchObject({ ...UNAVAILABLE, cause: { sqlState: "57014" } });
     expect(await backend(db)).toBe(pid);
+  });
+
+  test.each([
+    ["08006", "unavailable", "closed"],
+    ["28000", "unavailable", "closed"],
+    ["53100", "unavailable", "closed"],
+    ["57P03", "unavailable", "closed"],
+    ["58030", "unavailable", "closed"],
+    ["XX001", "unavailable", "closed"],
+    ["25P03", "unavailable", "closed"],
+    ["55P03", "unavailable", "kept"],
+    ["57014", "unavailable", "kept"],
+    ["40001", "unavailable", "kept"],
+    ["40P01", "unavailable", "kept"],
+    ["42501", "a mistake", "kept"],
+    ["23514", "a mistake", "kept"],
+  ])("what fails with SQLSTATE %s is %s, and its connection is %s", async (state, kind, fate) => {
+    const db = database({ poolMax: 1 });
+    const pid = await backend(db);
+    let runs = 0;
+    const failure = await failureOf(
+      db.write((connection) => {
+        runs += 1;
+        return connection.all(`DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '${state}'; END $$`);
+      }),
+    );
+    const told = { name: "PostgresFailure", message: `no (SQLSTATE ${state})` };
+    expect(failure).toMatchObject(kind === "unavailable" ? { ...UNAVAILABLE, cause: told } : told);
+    expect(runs).toBe(state.startsWith("40") ? 3 : 1);
+    expect((await backend(db)) === pid ? "kept" : "closed").toBe(fate);
   });
 
   test("a write whose connection breaks is undone, and none of it goes on outside a transaction", async () => {
@@ -280,10 +421,22 @@ function suite(folder: string): void {
     await Promise.all([hold(one), hold(other)]);
   });
 
+  test("a snapshot is not bound by the statement deadline either", async () => {
+    const slowly = database().snapshot((snapshot) =>
+      snapshot.first(`SELECT pg_sleep(${(STATEMENT_MS * 2.5) / 1000}), 1 AS one`),
+    );
+    expect((await slowly)?.["one"]).toBe(1);
+  });
+
   test("the server itself ends a statement, and a transaction that nobody goes on with", async () => {
     const { reader } = database();
-    for (const limit of ["statement_timeout", "idle_in_transaction_session_timeout"])
-      expect(await reader.first(`SHOW ${limit}`)).toEqual({ [limit]: `${STATEMENT_MS}ms` });
+    const unprepared = database({ prepare: false });
+    for (const limit of ["statement_timeout", "idle_in_transaction_session_timeout"]) {
+      const show = (connection: Connection) => connection.first(`SHOW ${limit}`);
+      const limited = { [limit]: `${STATEMENT_MS}ms` };
+      expect(await show(reader)).toEqual(limited);
+      expect([await unprepared.write(show), await unprepared.writeOne(show)]).toEqual([limited, limited]);
+    }
   });
 
   test("quick reads that meet share a connection, each with its own answer or error; slow ones have one each", async () => {
@@ -310,34 +463,155 @@ function suite(folder: string): void {
 
   test("S32 of reads that share a connection which breaks, each is asked again", async () => {
     const db = database({ statementTimeoutMs: 2_000 });
+    const other = database();
+    await other.ping();
     const pid = await backend(db);
     const reads = [1, 2, 3, 4].map((n) =>
       db.reader.first("SELECT pg_sleep(0.1), pg_backend_pid() AS pid, $1::int AS n", [n]),
     );
-    await Bun.sleep(50);
-    await database().reader.all("SELECT pg_terminate_backend($1::int)", [pid]);
+    await other.reader.all("SELECT pg_terminate_backend($1::int)", [pid]);
     const rows = await Promise.all(reads);
     expect(rows.map((row) => row?.["n"])).toEqual([1, 2, 3, 4]);
     expect(rows.map((row) => row?.["pid"])).not.toContain(pid);
   });
 
-  test("reads that never stop keep nobody from writing", async () => {
+  test.each([
+    ["reads", (db: Database) => db.reader.first("SELECT pg_sleep(0.001), n FROM notes WHERE id = $1", [1])],
+    [
+      "writes of one statement",
+      (db: Database) =>
+        db.writeOne((connection) =>
+          connection.first("UPDATE notes SET n = n WHERE id = $1 RETURNING pg_sleep(0.001)", [1]),
+        ),
+    ],
+  ])("%s that never stop keep nobody from a connection alone", async (_, ask) => {
     const db = database({ poolMax: 1 });
     let isOver = false;
-    let reads = 0;
-    const readers = Array.from({ length: 8 }, async () => {
+    let answers = 0;
+    const traffic = Array.from({ length: 8 }, async () => {
       while (!isOver) {
-        await db.reader.first("SELECT n FROM notes WHERE id = $1", [1]);
-        reads += 1;
+        await ask(db);
+        answers += 1;
       }
     });
-    await eventually(async () => expect(reads).toBeGreaterThan(100));
+    await eventually(() => expect(answers).toBeGreaterThan(100));
     for (let n = 0; n < 20; n += 1) {
-      await db.write((connection) => increment(connection, 1));
-      await db.writeOne((connection) => increment(connection, 1));
+      await db.write((connection) => increment(connection, 2));
+      await db.writeOne((connection) => increment(connection, 2));
     }
     isOver = true;
-    await Promise.all(readers);
+    await Promise.all(traffic);
+    expect(db.connections()).toEqual({ max: 1, busy: 0, idle: 1, waiting: 0 });
+  });
+
+  test("at most 16 reads share a connection; those beyond take another, and wait where there is none", async () => {
+    const db = database({ poolMax: 2, acquireTimeoutMs: 5_000 });
+    await db.ping();
+    let answers = 0;
+    const reads = Array.from({ length: 36 }, async () => {
+      const row = await db.reader.first("SELECT pg_sleep(0.02), pg_backend_pid() AS pid");
+      answers += 1;
+      return row?.["pid"];
+    });
+    await eventually(() =>
+      expect({ waiting: db.connections().waiting, isEarly: answers < 16 }).toEqual({
+        waiting: 4,
+        isEarly: true,
+      }),
+    );
+    expect(new Set(await Promise.all(reads)).size).toBe(2);
+  });
+
+  test("a write of one statement is all that is sent", async () => {
+    const sent: string[] = [];
+    const db = database({ onStatement: (sql) => void sent.push(sql) });
+    await db.writeOne((connection) => increment(connection, 1));
+    expect(sent).toEqual([INCREMENT]);
+  });
+
+  test("writes of one statement spread evenly over half of the connections", async () => {
+    const db = database();
+    await Promise.all(Array.from({ length: 4 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
+    const rows = await Promise.all(
+      Array.from({ length: 8 }, (_, index) =>
+        db.writeOne((connection) =>
+          connection.first(
+            "INSERT INTO notes (id) VALUES ($1) RETURNING pg_sleep(0.01), pg_backend_pid() AS pid",
+            [80 + index],
+          ),
+        ),
+      ),
+    );
+    const shares = Object.values(Object.groupBy(rows, (row) => String(row?.["pid"])));
+    expect(shares.map((share) => share?.length)).toEqual([4, 4]);
+  });
+
+  test("a write of one statement never becomes a part of somebody else's", async () => {
+    const db = database({ poolMax: 1 });
+    const one = () => db.writeOne((connection) => increment(connection, 2));
+    await one();
+    const before = await total(db);
+    let beside = Promise.resolve(0);
+    const undone = db.write(async (connection) => {
+      beside = one();
+      await increment(connection, 1);
+      throw new Error("no");
+    });
+    expect(await failureOf(undone)).toMatchObject({ message: "no" });
+    expect(await beside).toBe(1);
+    expect(await total(db)).toBe(before + 1);
+  });
+
+  test("traffic leaves as many connections as there may be, and nobody waiting", async () => {
+    const db = database({ poolMax: 2, acquireTimeoutMs: 5_000 });
+    const clients = Array.from({ length: 8 }, async (_, index) => {
+      for (let n = 0; n < 20; n += 1) await (index % 2 === 0 ? db.reader.all("SELECT 1") : attemptOf(db, n));
+    });
+    await Promise.all(clients);
+    expect(db.connections()).toEqual({ max: 2, busy: 0, idle: 2, waiting: 0 });
+  });
+
+  test("a request's wait for its turn and for a new connection is one", async () => {
+    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const url = `postgres://postgres@127.0.0.1:${silent.port}/postgres`;
+    const db = database({ url, poolMax: 1, acquireTimeoutMs: 600 });
+    const first = failureOf(db.ping());
+    await Bun.sleep(300);
+    const startedAt = performance.now();
+    expect(await failureOf(db.ping())).toMatchObject(UNAVAILABLE);
+    expect(performance.now() - startedAt).toBeWithin(550, 800);
+    expect(await first).toMatchObject(UNAVAILABLE);
+    silent.stop(true);
+  });
+
+  test("connections that nobody needs are closed, but for as many as are to be kept", async () => {
+    const db = database({ poolMin: 1, pace: { idleMs: 300, sweepMs: 20 } });
+    await Promise.all([1, 2, 3].map(() => db.reader.all("SELECT pg_sleep(0.05)")));
+    expect(db.connections().idle).toBe(3);
+    await eventually(() => expect(db.connections().idle).toBe(1));
+    await db.ping();
+  });
+
+  test("the end leaves no connection behind, also of what was under way", async () => {
+    const other = database();
+    const db = database();
+    const begun = Promise.withResolvers<void>();
+    const last = db.write(async (connection) => {
+      begun.resolve();
+      return increment(connection, 1);
+    });
+    await begun.promise;
+    await db.close();
+    expect(await last).toBe(1);
+    await eventually(async () => expect(await sessions(other)).toBe(1));
+  });
+
+  test("the end waits for no work that takes too long", async () => {
+    const db = database({ statementTimeoutMs: 5_000, pace: { closeWaitMs: 50 } });
+    await db.ping();
+    const slow = failureOf(db.reader.all("SELECT pg_sleep(1)"));
+    await db.close();
+    expect(await slow).toMatchObject(UNAVAILABLE);
   });
 
   test("more writes of one statement than connections share them, and one that waits for a lock ends in time", async () => {
@@ -429,8 +703,10 @@ function attemptOf(db: Database, index: number): Promise<unknown> {
   }
 }
 
+const INCREMENT = "UPDATE notes SET n = n + 1 WHERE id = $1";
+
 function increment(connection: Connection, id: number): Promise<number> {
-  return connection.run("UPDATE notes SET n = n + 1 WHERE id = $1", [id]);
+  return connection.run(INCREMENT, [id]);
 }
 
 async function total(db: Database): Promise<number> {
