@@ -84,7 +84,8 @@ export class KeyFolder {
   stamp(): string {
     return this.#pemFiles()
       .map((file) => {
-        const facts = statSync(join(this.path, file), { throwIfNoEntry: false });
+        const path = join(this.path, file);
+        const facts = this.#attempt("read", path, () => statSync(path, { throwIfNoEntry: false }));
         return facts === undefined ? file : `${file} ${facts.ino} ${facts.size} ${facts.mtimeMs}`;
       })
       .join("\n");

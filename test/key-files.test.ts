@@ -157,7 +157,9 @@ describe("reading the folder", () => {
     folder.makeMissing("ES256");
     renameSync(at("private_key.pem"), at("kept"));
     symlinkSync(at("private_key.pem"), at("private_key.pem"));
-    expect(refusal()).toBe(`cannot read ${at("private_key.pem")} (ELOOP): see KEYS_DIR`);
+    const words = `cannot read ${at("private_key.pem")} (ELOOP): see KEYS_DIR`;
+    expect(refusal()).toBe(words);
+    expect(() => folder.stamp()).toThrow(new KeysRefused(words));
   });
 
   test("a private key that everybody may read is noticed", () => {
