@@ -18,23 +18,31 @@ export class LiveKeys {
   readonly #secretKeys: readonly Key[];
   readonly #signsWith: Algorithm;
   readonly #log: Log;
+  readonly #lookEveryMs: number;
   #stamp: string;
   /** What was complained of last, so that a lasting mistake is told once. */
   #refused: string | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
 
   /** Fails with `KeysRefused` where the folder holds no key that signs with `signsWith`. */
-  constructor(parts: { folder: KeyFolder; secretKeys: readonly Key[]; signsWith: Algorithm; log: Log }) {
+  constructor(parts: {
+    folder: KeyFolder;
+    secretKeys: readonly Key[];
+    signsWith: Algorithm;
+    log: Log;
+    lookEveryMs?: number;
+  }) {
     this.#folder = parts.folder;
     this.#secretKeys = parts.secretKeys;
     this.#signsWith = parts.signsWith;
     this.#log = parts.log;
+    this.#lookEveryMs = parts.lookEveryMs ?? LOOK_EVERY_MS;
     this.#stamp = this.#folder.stamp();
     this.keyring = new Keyring(this.#read(), () => this.#look());
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#refreshInBackground(), LOOK_EVERY_MS).unref();
+    this.#timer ??= setInterval(() => this.#refreshInBackground(), this.#lookEveryMs).unref();
   }
 
   stop(): void {

@@ -16,7 +16,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { publicKey } from "../src/core/keyring.ts";
+import type { Algorithm } from "../src/core/keyring.ts";
+import { type Log, silentLog } from "../src/core/log.ts";
 import { KeyFolder, KeysRefused } from "../src/key-files.ts";
+import { LiveKeys } from "../src/live-keys.ts";
+import { eventually } from "./support/eventually.ts";
 
 let path = "";
 let folder = new KeyFolder("");
@@ -238,5 +242,73 @@ describe("rotation", () => {
     rmSync(at("public_key.pem"));
     folder.generate("ES256");
     expect(readFileSync(at("private_key.pem"), "utf8")).not.toBe(before);
+  });
+});
+
+describe("the keys of a running program", () => {
+  beforeEach(() => folder.makeMissing("ES256"));
+
+  function liveKeys(signsWith: Algorithm = "ES256", lookEveryMs?: number) {
+    const told: string[] = [];
+    const tell = (event: string, fields: object = {}) => void told.push(`${event} ${JSON.stringify(fields)}`);
+    const log: Log = { ...silentLog, info: tell, warning: tell, error: tell };
+    const parts = { folder, secretKeys: [], signsWith, log };
+    const keys = new LiveKeys(lookEveryMs === undefined ? parts : { ...parts, lookEveryMs });
+    const toldOf = (event: string) => told.filter((line) => line.startsWith(event));
+    return { keys, toldOf };
+  }
+
+  test("are read when they are first needed and when the folder has changed, and not else", () => {
+    const { keys, toldOf } = liveKeys();
+    for (let looks = 0; looks < 3; looks += 1) keys.refresh();
+    expect(keys.keyring.verifier("unheard-of")).toBeUndefined();
+    expect(toldOf("keys.read ")).toHaveLength(1);
+    folder.rotate(null);
+    for (let looks = 0; looks < 3; looks += 1) keys.refresh();
+    expect(toldOf("keys.read ")).toHaveLength(2);
+    expect(keys.keyring.generation).toBe(1);
+  });
+
+  test("follow a rotation by themselves", async () => {
+    const { keys } = liveKeys("ES256", 10);
+    const before = keys.keyring.signer("ES256").kid;
+    keys.start();
+    folder.rotate(null);
+    await eventually(() => expect(keys.keyring.signer("ES256").kid).not.toBe(before));
+    keys.stop();
+  });
+
+  test("that everybody can read are told of by their file, the public ones not", () => {
+    folder.announce("ES256");
+    folder.rotate(null);
+    folder.announce("ES256");
+    for (const file of readdirSync(path)) chmodSync(at(file), 0o644);
+    expect(liveKeys().toldOf("keys.readable_by_all")).toEqual([
+      'keys.readable_by_all {"file":"private_key.pem"}',
+      'keys.readable_by_all {"file":"next_private_key.pem"}',
+    ]);
+    for (const file of readdirSync(path)) chmodSync(at(file), 0o640);
+    expect(liveKeys().toldOf("keys.readable_by_all")).toEqual([]);
+  });
+
+  test("that are refused are told once, until they have been good again", () => {
+    const { keys, toldOf } = liveKeys();
+    const good = readFileSync(at("private_key.pem"));
+    const spoil = () => rmSync(at("private_key.pem"));
+    spoil();
+    keys.refresh();
+    writeFileSync(at("older.pem"), otherPair().publicKey);
+    keys.refresh();
+    expect(toldOf("keys.refused")).toHaveLength(1);
+    writeFileSync(at("private_key.pem"), good);
+    keys.refresh();
+    spoil();
+    keys.refresh();
+    expect(toldOf("keys.refused")).toHaveLength(2);
+  });
+
+  test("need not sign with what they are for where a secret does that", () => {
+    expect(() => liveKeys("HS256")).not.toThrow();
+    expect(() => liveKeys("EdDSA")).toThrow("JWT_ALGORITHM=ES256");
   });
 });
