@@ -35,6 +35,16 @@ describe("the text that Prometheus reads", () => {
     ]);
   });
 
+  test("a histogram without labels is there from the start", async () => {
+    const metrics = new Metrics();
+    metrics.histogram("wait_seconds", "Waits.", [], [1]);
+    expect(await metrics.render()).toBe(
+      "# HELP wait_seconds Waits.\n# TYPE wait_seconds histogram\n" +
+        'wait_seconds_bucket{le="1"} 0\nwait_seconds_bucket{le="+Inf"} 0\n' +
+        "wait_seconds_sum 0\nwait_seconds_count 0\n",
+    );
+  });
+
   test("a label cannot break out of its quotes", async () => {
     const metrics = new Metrics();
     metrics.counter("doors_total", "Doors.", ["room"]).add(['a"} 9\nb\\']);
