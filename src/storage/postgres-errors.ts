@@ -66,7 +66,7 @@ export function translated(error: unknown): unknown {
 /** After these the connection is as good as before; after any other of the kind it is not to be trusted. */
 export function keepsConnection(error: unknown): boolean {
   if (!(error instanceof Bun.SQL.PostgresError) || error.errno === undefined) return false;
-  if (error.errno === QUERY_CANCELLED || error.errno === LOCK_NOT_AVAILABLE) return true;
+  if (error.errno === QUERY_CANCELLED) return true;
   return error.errno !== IDLE_IN_TRANSACTION && !OUT_OF_ORDER_CLASSES.has(error.errno.slice(0, 2));
 }
 
