@@ -45,8 +45,9 @@ export function openSqlite(options: SqliteOptions): Database {
   try {
     return open(path, scratch, options);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new DatabaseRefused(`${path} cannot be opened as a SQLite database: ${error.message}`, error);
+    const cause = error instanceof Fault ? error.cause : error;
+    if (!(cause instanceof Error)) throw error;
+    throw new DatabaseRefused(`${path} cannot be opened as a SQLite database: ${cause.message}`, cause);
   }
 }
 

@@ -1,6 +1,15 @@
 import { Database as BunDatabase } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Log, silentLog } from "../../src/core/log.ts";
@@ -285,6 +294,27 @@ test("a folder that is missing is named", () => {
   );
 });
 
+test("what is no database is named", () => {
+  const file = join(folder, "text.db");
+  writeFileSync(file, "this is a text, and a long one".repeat(100));
+  expect(() => openSqlite({ path: file })).toThrow(
+    `${file} cannot be opened as a SQLite database: file is not a database`,
+  );
+});
+
+test("its one writer is busy while a write is open, and those behind it are counted", async () => {
+  expect(database.connections()).toEqual({ max: 1, busy: 0, idle: 1, waiting: 0 });
+  const behind: Promise<unknown>[] = [];
+  await database.write(async () => {
+    behind.push(
+      database.write(async () => {}),
+      database.write(async () => {}),
+    );
+    expect(database.connections()).toEqual({ max: 1, busy: 1, idle: 0, waiting: 2 });
+  });
+  await Promise.all(behind);
+});
+
 test("a write is seen by whoever learns of it, also where others read while it was open", async () => {
   const path = join(folder, "snapshot.db");
   const database = openSqlite({ path });
@@ -316,9 +346,17 @@ test("what another process writes is seen a turn later", async () => {
   await Promise.all([ours.close(), theirs.close()]);
 });
 
-test("a database in memory has readers of its own too", async () => {
+test("a database in memory has readers of its own too, and leaves nothing on the disk", async () => {
+  const before = process.env["TMPDIR"];
+  const scratch = join(folder, "scratch");
+  mkdirSync(scratch);
+  process.env["TMPDIR"] = scratch;
   const memory = openSqlite({ path: ":memory:" });
+  if (before === undefined) delete process.env["TMPDIR"];
+  else process.env["TMPDIR"] = before;
+  expect(readdirSync(scratch)).toHaveLength(1);
   await memory.write((connection) => connection.run("CREATE TABLE t (a TEXT)"));
   expect(await memory.reader.all("SELECT * FROM t")).toEqual([]);
   await memory.close();
+  expect(readdirSync(scratch)).toEqual([]);
 });
