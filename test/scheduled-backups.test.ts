@@ -62,7 +62,13 @@ describe("backups by the clock", () => {
   test("never take anybody else's file away", async () => {
     const { backups, folder } = scheduled("shared", { keep: 1 });
     await backups.run();
-    const others = ["app-20200101T000000Z.db.old", "other-20200101T000000Z.db", "app.db", "app-by-hand.db"];
+    const others = [
+      "app-20200101T000000Z.db.old",
+      "other-20200101T000000Z.db",
+      "app.db",
+      "app-by-hand.db",
+      "app-before-migration.db",
+    ];
     for (const file of others) writeFileSync(join(folder, file), "");
     writeFileSync(join(folder, "app-20200101T000000Z.db"), "");
     rmSync(join(folder, "app-20260104T100000Z.db"));
@@ -75,7 +81,12 @@ describe("backups by the clock", () => {
     await backups.run();
     rmSync(join(folder, "app-20260104T100000Z.db"));
     const late = "app-20260104T090000Z.db.0123456789ab.part";
-    const others = [late, "app-20260101T090000Z.db.part", "by-hand.db.0123456789ab.part"];
+    const others = [
+      late,
+      "app-20260101T090000Z.db.part",
+      "aaa-20260101T090000Z.db.0123456789ab.part",
+      "by-hand.db.0123456789ab.part",
+    ];
     for (const file of [...others, "app-20260101T090000Z.db.0123456789ab.part"])
       writeFileSync(join(folder, file), "");
     await backups.run();

@@ -119,7 +119,8 @@ test("PostgreSQL is backed up by its own tools, into a file", async () => {
 });
 
 test("what is said for a shell holds nothing that a shell would run", async () => {
-  const said = await run(["backup", "it's; reboot"], { DATABASE_URL: "postgres://a%24b@db.invalid/app" });
+  const url = "postgres://a%24b@[2001:db8::1]:5433/my%20app";
+  const said = await run(["backup", "it's; reboot"], { DATABASE_URL: url });
   expect(said.stderr).toContain(String.raw`--file='it'\''s; reboot' `);
-  expect(said.stderr).toContain("--username='a$b' ");
+  expect(said.stderr).toContain("--host=2001:db8::1 --port=5433 --username='a$b' --dbname='my app'");
 });

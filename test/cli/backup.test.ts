@@ -78,6 +78,20 @@ describe("backup", () => {
     expect(readFileSync(path("app.db")).equals(before)).toBe(true);
   });
 
+  test("that cannot be put in its place is refused, and leaves nothing", async () => {
+    mkdirSync(path("folder.db"));
+    const refused = await run("backup", "folder.db", "--force");
+    expect(refused.exitCode).toBe(74);
+    expect(refused.stderr).toContain("folder.db cannot be written: ");
+    expect(leftovers()).toEqual([]);
+  });
+
+  test("of a database in memory there is none", async () => {
+    const settings = { DATABASE_URL: "sqlite:///:memory:", ENVIRONMENT: "test" };
+    const refused = await latchkey(["backup", "none.db"], { cwd: folder, settings });
+    expect(refused).toMatchObject({ exitCode: 1, stderr: "latchkey: a database in memory has no file\n" });
+  });
+
   test("of a damaged database fails, and leaves nothing", async () => {
     await makeDatabase("damaged.db", 400);
     const bytes = readFileSync(path("damaged.db"));
@@ -93,6 +107,7 @@ describe("backup", () => {
 
   test.each([
     [["backup"], 64, "takes a file"],
+    [["backup", ""], 64, "takes a file"],
     [["backup", "a", "b"], 64, 'does not take "b"'],
     [["backup", "no/such/folder/a.db"], 74, "no/such/folder does not exist"],
     [["restore"], 64, "takes a file"],
@@ -122,6 +137,20 @@ describe("restore", () => {
   const restore = (settings: Record<string, string>, ...args: readonly string[]) =>
     latchkey(["restore", ...args], { cwd: folder, settings });
 
+  beforeAll(() => {
+    const nulls = new Database(path("nulls.db"));
+    nulls.run("CREATE TABLE schema_migrations (a)");
+    nulls.run("CREATE TABLE users (email TEXT         )");
+    nulls.run("INSERT INTO users VALUES (NULL), (NULL), (NULL), (NULL), (NULL)");
+    nulls.close();
+    const content = readFileSync(path("nulls.db"), "latin1");
+    writeFileSync(path("nulls.db"), content.replace("TEXT         )", "TEXT NOT NULL)"), "latin1");
+    using orphans = new Database(path("orphans.db"));
+    orphans.run("CREATE TABLE schema_migrations (a PRIMARY KEY)");
+    orphans.run("CREATE TABLE lines (note_id REFERENCES schema_migrations (a))");
+    orphans.run("INSERT INTO lines VALUES (1)");
+  });
+
   test("makes the database where there is none, for its owner alone", async () => {
     await makeDatabase("backup.db", 7);
     chmodSync(path("backup.db"), 0o644);
@@ -143,6 +172,12 @@ describe("restore", () => {
     expect(done.exitCode).toBe(0);
     const [, aside = ""] = /is now (old\.db\.before-\d{8}T\d{6}Z)\n/.exec(done.stdout) ?? [];
     expect([usersIn("old.db"), usersIn(aside)]).toEqual([7, 2]);
+  });
+
+  test("does not restore a database from itself", async () => {
+    const refused = await restore({ DATABASE_URL: "sqlite:///backup.db" }, "./backup.db", "--force");
+    expect(refused.exitCode).toBe(74);
+    expect(refused.stderr).toContain("backup.db is the database itself");
   });
 
   test("takes the place of no database that was put aside before, as one in the same second", async () => {
@@ -181,9 +216,29 @@ describe("restore", () => {
   });
 
   test.each([
+    ["begins like a database", `SQLite format 3\0${"and goes on as none".repeat(300)}`, true],
+    ["is empty", "", false],
+  ])("replaces what %s", async (name, content, isUnreadable) => {
+    const file = `${name.replaceAll(" ", "-")}.db`;
+    writeFileSync(path(file), content);
+    const done = await restore({ DATABASE_URL: `sqlite:///${file}` }, "backup.db", "--force");
+    expect(done.exitCode).toBe(0);
+    expect(done.stderr.includes("nobody can tell")).toBe(isUnreadable);
+    expect(usersIn(file)).toBe(7);
+    const [, aside = ""] = /is now (\S+)\n/.exec(done.stdout) ?? [];
+    expect(readFileSync(path(aside), "latin1")).toBe(content);
+  });
+
+  test.each([
     ["what is no database", "text.db", "is not a database"],
     ["somebody else's database", "foreign.db", "latchkey: foreign.db is no database of Latchkey's"],
     ["a damaged backup", "torn.db", "torn.db"],
+    [
+      "a backup that breaks its own rules",
+      "nulls.db",
+      /is damaged: (?:NULL value in users.email(?:; )?){3}\n/,
+    ],
+    ["a backup with a row that refers to none", "orphans.db", "is damaged: a row of lines refers to no row"],
   ])("%s takes nothing's place", async (_, file, words) => {
     if (!existsSync(path("kept.db"))) await makeDatabase("kept.db", 1);
     writeFileSync(path("text.db"), "not a database at all, however long it is".repeat(100));
@@ -194,7 +249,7 @@ describe("restore", () => {
     writeFileSync(path("torn.db"), torn);
     const refused = await restore({ DATABASE_URL: "sqlite:///kept.db" }, file, "--force");
     expect(refused.exitCode).toBe(74);
-    expect(refused.stderr).toContain(words);
+    expect(refused.stderr).toMatch(words);
     expect(usersIn("kept.db")).toBe(1);
     expect(leftovers()).toEqual([]);
   });

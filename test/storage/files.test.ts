@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FileStore } from "../../src/core/avatars.ts";
@@ -39,6 +39,8 @@ for (const [title, files] of stores) {
       expect(new Uint8Array((await (await files.get("a.png"))?.arrayBuffer()) ?? new ArrayBuffer(0))).toEqual(
         CONTENT,
       );
+      await files.put("a.png", new Uint8Array([7]), "image/png");
+      expect((await files.get("a.png"))?.size).toBe(1);
       await files.delete("a.png");
       expect(await files.get("a.png")).toBeNull();
       await files.delete("a.png");
@@ -62,6 +64,14 @@ test("S34 a folder that cannot be made is `unavailable`, and nothing stays", asy
   expect(existsSync(join(blocked, "below"))).toBe(false);
 });
 
+test("S34 a file that cannot be put in its place is `unavailable`, and nothing of it stays", async () => {
+  const inTheWay = join(folder, "in-the-way");
+  mkdirSync(join(inTheWay, "a.png"), { recursive: true });
+  const files = openFiles({ uploadDir: inTheWay, uploadS3: null });
+  expect(Fault.is(await failureOf(files.put("a.png", CONTENT, "image/png")), "unavailable")).toBe(true);
+  expect(readdirSync(inTheWay)).toEqual(["a.png"]);
+});
+
 test("a bucket keeps files below its prefix, with their type", async () => {
   await stores[1]?.[1].put("c.webp", CONTENT, "image/webp");
   expect(s3.objects.get("some/where/c.webp")).toEqual({ content: CONTENT, type: "image/webp" });
@@ -72,10 +82,14 @@ test("a bucket that refuses, hangs or is not there is `unavailable`", async () =
   const gone = s3Files({ ...bucket, endpoint: "http://127.0.0.1:1" });
   const hanging = s3Files({ ...bucket, timeoutMs: 50 });
   expect(Fault.is(await failureOf(refused.put("d.png", CONTENT, "image/png")), "unavailable")).toBe(true);
-  expect(Fault.is(await failureOf(refused.get("c.webp")), "unavailable")).toBe(true);
+  expect(await failureOf(refused.get("c.webp"))).toMatchObject({
+    what: { kind: "unavailable" },
+    cause: { message: "S3 answered 403 SignatureDoesNotMatch" },
+  });
   expect(Fault.is(await failureOf(gone.get("c.webp")), "unavailable")).toBe(true);
   s3.hangs = true;
   expect(Fault.is(await failureOf(hanging.get("c.webp")), "unavailable")).toBe(true);
+  expect(Fault.is(await failureOf(hanging.put("d.png", CONTENT, "image/png")), "unavailable")).toBe(true);
   s3.hangs = false;
   expect(s3.objects.has("some/where/d.png")).toBe(false);
 });

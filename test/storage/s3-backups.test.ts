@@ -53,6 +53,7 @@ describe("a file in a bucket", () => {
     async (bytes) => {
       const path = file(bytes);
       await bucket.upload(path, "it.db", { overwrites: false });
+      expect(s3.asked.at(-1)).toBe("HEAD of/app/it.db");
       const original = readFileSync(path);
       expect(original.equals(stored("it.db") ?? new Uint8Array(1))).toBe(true);
       const back = join(folder, `back-${bytes}.db`);
@@ -102,14 +103,14 @@ describe("a file in a bucket", () => {
   });
 
   test.each([
-    ["the first part", /^PUT .*partNumber/],
-    ["their joining", /^POST .*uploadId/],
-    ["whether it is there", /^HEAD/],
-  ])("is given up where the bucket does not answer, at %s", async (_, hangs) => {
+    ["the first part", /^PUT .*partNumber/, 150],
+    ["their joining", /^POST .*uploadId/, 250],
+    ["whether it is there", /^HEAD/, 150],
+  ])("is given up where the bucket does not answer, at %s", async (_, hangs, afterMs) => {
     s3.hangs = hangs;
-    const impatient = new BackupBucket(place, { partBytes: PART_BYTES, stallMs: 150, joinMs: 150 });
+    const impatient = new BackupBucket(place, { partBytes: PART_BYTES, stallMs: 150, joinMs: 250 });
     const words = await refusal(impatient.upload(file(17 * MIB), "it.db", { overwrites: false }));
-    expect(words).toContain("an answer of the bucket took longer than 150 ms");
+    expect(words).toContain(`an answer of the bucket took longer than ${afterMs} ms`);
   });
 
   test("is given up at once where the program stops", async () => {
@@ -119,6 +120,7 @@ describe("a file in a bucket", () => {
     await eventually(() => expect(s3.asked.at(-1)).toContain("PUT"));
     stopping.close();
     expect(await uploading).toContain("the program stops");
+    expect(await refusal(stopping.names(""))).toContain("the program stops");
   });
 
   test("that is not there, or in nobody's bucket, is refused in one line", async () => {
@@ -133,6 +135,13 @@ describe("a file in a bucket", () => {
     const gone = new BackupBucket({ ...place, endpoint: "http://127.0.0.1:1" });
     expect(await refusal(gone.names(""))).toMatch(/^s3:\/\/copies\/of\/app\/ cannot be listed: /);
   });
+});
+
+test("a request names the region that it is signed for, and the token of a session", async () => {
+  const passing = new BackupBucket({ ...place, sessionToken: "a-token-that-passes" });
+  await passing.names("");
+  expect(s3.headers.get("authorization")).toContain("/eu-north-1/s3/aws4_request");
+  expect(s3.headers.get("x-amz-security-token")).toBe("a-token-that-passes");
 });
 
 test("names are those under the prefix alone, however many pages they take", async () => {
