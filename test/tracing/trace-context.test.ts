@@ -67,6 +67,13 @@ describe("tracestate", () => {
     ["fw529a3039@dt=FfuJd;x y", "fw529a3039@dt=FfuJd;x y"],
     ["0tenant@vendor=1", "0tenant@vendor=1"],
     [many(32), many(32)],
+    // Each at the longest that it may be.
+    ...[
+      `a=${"v".repeat(256)}`,
+      `${"k".repeat(256)}=1`,
+      `${"t".repeat(241)}@${"v".repeat(14)}=1`,
+      `a=${"v".repeat(253)},b=${"v".repeat(254)}`,
+    ].map((state) => [state, state]),
   ])("%p is passed on", (header, state) => {
     expect(readTraceState(header)).toBe(state);
   });
@@ -86,6 +93,8 @@ describe("tracestate", () => {
     "a@Vendor=1",
     `a@${"v".repeat(15)}=1`,
     `${"k".repeat(257)}=1`,
+    `${"t".repeat(242)}@v=1`,
+    `a=${"v".repeat(254)},b=${"v".repeat(254)}`,
     `a=${"v".repeat(257)}`,
     "a=\u00e9",
     "a=\u0001b",
