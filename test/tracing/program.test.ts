@@ -212,6 +212,8 @@ forEachEngine("requests that are traced", (start, engine) => {
     const spans = await spansOf(trace);
     const server = only(spans, "GET /api/v1/users/me");
     expect([server.isError, server.attributes.get("error.type")]).toEqual([true, "503"]);
+    const told = failing.log.find((line) => line.includes(trace) && line.includes("database is closed"));
+    expect(JSON.parse(told ?? "{}")).toMatchObject({ level: "error", traceId: trace });
     const failed = spans.filter(({ kind, isError }) => kind === 3 && isError);
     expect(failed.map(({ attributes }) => attributes.get("error.type"))).toEqual(["unavailable"]);
     await failing.close();
