@@ -95,10 +95,10 @@ export class SqliteWriter {
     try {
       // Foreign keys can be switched only outside a transaction.
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
-      this.#handle.syncCommits(this.#nextBatch().some(({ kind }) => kind !== "unsynced"));
+      const next = this.#nextBatch();
+      this.#handle.syncCommits(next.some(({ kind }) => kind !== "unsynced"));
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
-      batch = this.#nextBatch();
-      this.#queue = this.#queue.slice(batch.length);
+      batch = this.#queue.splice(0, next.length);
       const outcomes = await this.#runAndCommit(batch, isAlone);
       batch.forEach((job, index) =>
         job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
