@@ -19,7 +19,6 @@ export class SqliteHandle {
   readonly #database: BunDatabase;
   readonly #statements = new Map<string, Statement<Row, SqlValue[]>>();
   readonly #isReadonly: boolean;
-  #syncsCommits = true;
   readonly #onStatement: StatementListener | undefined;
 
   constructor(path: string, access: "write" | "read", onStatement: StatementListener | undefined) {
@@ -60,11 +59,9 @@ export class SqliteHandle {
     this.#timed(sql, () => this.#database.run(sql));
   }
 
-  /** Whether commits wait for the disk, as they do at first; within a transaction that cannot be changed. */
-  syncCommits(isOn: boolean): void {
-    if (isOn === this.#syncsCommits) return;
-    this.script(`PRAGMA synchronous = ${isOn ? "FULL" : "NORMAL"}`);
-    this.#syncsCommits = isOn;
+  /** Since the handle was opened. */
+  get rowsWritten(): number {
+    return Number(this.#prepared("SELECT total_changes() AS rows", []).get()?.["rows"]);
   }
 
   /** Answers false where another connection holds the lock. */
@@ -81,6 +78,11 @@ export class SqliteHandle {
   /** A snapshot is no statement of anybody's, and so not told to who listens to statements. */
   openSnapshot(): void {
     this.#snapshot("BEGIN");
+  }
+
+  /** Reads a page of the file, which `SELECT 1` alone would not. */
+  touch(): void {
+    this.first("SELECT 1 FROM sqlite_schema LIMIT 1");
   }
 
   closeSnapshot(): void {

@@ -9,13 +9,15 @@ import type { SqliteHandle } from "./sqlite-handle.ts";
  * A statement by itself takes the file's lock and looks up where the log ends, which costs several times what the
  * reading does. So the reads of one turn of the event loop share a snapshot: the first one opens it, the end of the
  * turn closes it, and so does every commit of ours, before anybody learns of it. What we wrote is always seen;
- * what another process writes is seen one turn later.
+ * what another process writes is seen one turn later. While a commit of ours waits for the disk, all reads share the
+ * snapshot of before: what a power cut may still take is not shown to anybody.
  */
 export class SqliteReader implements Connection {
   readonly dialect = SQLITE;
   readonly #handle: SqliteHandle;
   readonly #log: Log;
   #hasSnapshot = false;
+  #isHeld = false;
   #isClosed = false;
 
   constructor(handle: SqliteHandle, log: Log) {
@@ -35,8 +37,17 @@ export class SqliteReader implements Connection {
     return this.#reading().run(sql, values);
   }
 
+  /** Until `refresh`, all reads see what is committed now. */
+  hold(): void {
+    if (this.#isClosed) return;
+    this.#isHeld = true;
+    // A snapshot is of the moment of its first statement.
+    this.#reading().touch();
+  }
+
   /** The next read sees what is committed by then. */
   refresh(): void {
+    this.#isHeld = false;
     if (!this.#hasSnapshot) return;
     this.#hasSnapshot = false;
     try {
@@ -59,7 +70,9 @@ export class SqliteReader implements Connection {
     if (!this.#hasSnapshot) {
       this.#handle.openSnapshot();
       this.#hasSnapshot = true;
-      setImmediate(() => this.refresh());
+      setImmediate(() => {
+        if (!this.#isHeld) this.refresh();
+      });
     }
     return this.#handle;
   }

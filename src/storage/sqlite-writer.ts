@@ -1,10 +1,13 @@
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
 import { type Row, type ScriptConnection, SQLITE, type SqlValue } from "./database.ts";
+import type { Disk } from "./sqlite-disk.ts";
 import type { SqliteHandle } from "./sqlite-handle.ts";
 
 /** Bounds how long the first write of a batch waits for the last. */
 const BATCH_JOBS = 256;
+/** About as many pages of the log, and as many as SQLite itself would let it grow by. */
+const ROWS_BETWEEN_CHECKPOINTS = 1_000;
 const LOCK_RETRY_MS = 20;
 const WATCHDOG_MS = 5_000;
 
@@ -12,8 +15,9 @@ export interface WriterOptions {
   readonly lockWaitMs: number;
   readonly loneLockWaitMs: number;
   readonly log: Log;
-  /** Called after each commit, before anybody learns that their write is kept. */
-  readonly onCommit: () => void;
+  readonly disk: Disk;
+  /** Those who read beside the writer: they see no commit before it is kept, and each one from then on. */
+  readonly readers: { hold(): void; refresh(): void };
   readonly watchdogMs?: number;
 }
 
@@ -32,7 +36,8 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown };
 /**
  * The one writer of an SQLite file. An fsync costs far more than the statements before it, so the jobs that meet
  * in one turn of the event loop share a transaction: each under its own savepoint, one COMMIT for all, and no
- * promise settles before it.
+ * promise settles before it is on the disk. That is waited for beside the event loop, which SQLite itself would stop:
+ * the handle commits with `synchronous=NORMAL`, and what FULL adds to that is done here.
  */
 export class SqliteWriter {
   readonly #handle: SqliteHandle;
@@ -40,6 +45,8 @@ export class SqliteWriter {
   #queue: Job[] = [];
   #drained: Promise<void> | null = null;
   #isClosed = false;
+  #rowsAtCheckpoint = 0;
+  #failure: Fault | null = null;
 
   constructor(handle: SqliteHandle, options: WriterOptions) {
     this.#handle = handle;
@@ -52,6 +59,11 @@ export class SqliteWriter {
 
   get waiting(): number {
     return this.#queue.length;
+  }
+
+  /** Why nothing is written any more, until the file is opened anew. */
+  get failure(): Fault | null {
+    return this.#failure;
   }
 
   write<T>(work: (connection: ScriptConnection) => Promise<T>, kind: JobKind): Promise<T> {
@@ -84,6 +96,7 @@ export class SqliteWriter {
     do {
       await nextTurn();
       await this.#writeBatch();
+      await this.#checkpointIfDue();
     } while (this.#queue.length > 0);
     this.#drained = null;
   }
@@ -95,10 +108,9 @@ export class SqliteWriter {
     try {
       // Foreign keys can be switched only outside a transaction.
       if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
-      const next = this.#nextBatch();
-      this.#handle.syncCommits(next.some(({ kind }) => kind !== "unsynced"));
+      if (this.#failure !== null) throw this.#failure;
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
-      batch = this.#queue.splice(0, next.length);
+      batch = this.#queue.splice(0, this.#nextBatchLength());
       const outcomes = await this.#runAndCommit(batch, isAlone);
       batch.forEach((job, index) =>
         job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
@@ -121,10 +133,9 @@ export class SqliteWriter {
     if (this.#queue.length > 0) await Bun.sleep(LOCK_RETRY_MS);
   }
 
-  #nextBatch(): readonly Job[] {
+  #nextBatchLength(): number {
     const nextAlone = this.#queue.findIndex(({ kind }) => kind === "alone");
-    const length = nextAlone === 0 ? 1 : nextAlone === -1 ? BATCH_JOBS : Math.min(nextAlone, BATCH_JOBS);
-    return this.#queue.slice(0, length);
+    return nextAlone === 0 ? 1 : nextAlone === -1 ? BATCH_JOBS : Math.min(nextAlone, BATCH_JOBS);
   }
 
   async #runAndCommit(batch: readonly Job[], isAlone: boolean): Promise<readonly Outcome[]> {
@@ -139,9 +150,10 @@ export class SqliteWriter {
         if (!this.#handle.inTransaction)
           throw "error" in outcome ? outcome.error : new Error("transaction is gone");
       }
+      // It watches over what jobs await; a slow disk is not theirs.
+      watchdog.stop();
       if (isAlone) this.#checkForeignKeys();
-      this.#handle.run("COMMIT");
-      this.#options.onCommit();
+      await this.#commit(batch.some(({ kind }) => kind !== "unsynced"));
       return outcomes;
     } catch (cause) {
       const error = cause instanceof Fault || isAlone ? cause : Fault.of({ kind: "unavailable" }, cause);
@@ -150,6 +162,36 @@ export class SqliteWriter {
     } finally {
       watchdog.stop();
       if (this.#handle.inTransaction) this.#handle.run("ROLLBACK");
+      this.#options.readers.refresh();
+    }
+  }
+
+  async #commit(isSynced: boolean): Promise<void> {
+    if (isSynced) this.#options.readers.hold();
+    this.#handle.run("COMMIT");
+    if (isSynced) await this.#options.disk.sync().catch((error: unknown) => this.#stopWriting(error));
+  }
+
+  /**
+   * After an fsync that failed nobody knows what of the log is on the disk, and the next one may succeed without it:
+   * whatever would be written behind might not be found again. What SQLite finds when it opens the file anew is sound.
+   */
+  #stopWriting(error: unknown): never {
+    this.#failure = Fault.of({ kind: "unavailable" }, error);
+    this.#options.log.error("sqlite.sync_failed", {}, error);
+    throw this.#failure;
+  }
+
+  /** After the answers, and before the next batch: a log that is written on meanwhile cannot be begun anew. */
+  async #checkpointIfDue(): Promise<void> {
+    const rows = this.#handle.rowsWritten;
+    if (rows - this.#rowsAtCheckpoint < ROWS_BETWEEN_CHECKPOINTS) return;
+    this.#rowsAtCheckpoint = rows;
+    try {
+      await this.#options.disk.checkpoint();
+    } catch (error) {
+      // Nothing is lost: the log is whole, and only longer than it need be.
+      this.#options.log.error("sqlite.checkpoint_failed", {}, error);
     }
   }
 

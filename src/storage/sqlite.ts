@@ -14,6 +14,8 @@ import type {
 } from "./database.ts";
 import { forOneStatement } from "./one-statement.ts";
 import { integer } from "./rows.ts";
+import { SqliteDisk } from "./sqlite-disk.ts";
+import type { Disk } from "./sqlite-disk.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 import { readSqlite } from "./sqlite-snapshot.ts";
@@ -28,6 +30,8 @@ export interface SqliteOptions {
   readonly log?: Log;
   /** When a write that awaits something foreign is undone. */
   readonly watchdogMs?: number;
+  /** For a test that wants to hold it up, or see it fail. */
+  readonly disk?: Disk;
 }
 
 /** SQLite waits for a lock on the event loop: so briefly, and the rest of `busyTimeoutMs` is waited beside it. */
@@ -55,8 +59,9 @@ function open(path: string, scratch: string | null, options: SqliteOptions): Dat
   // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
   const writing = new SqliteHandle(path, "write", options.onStatement);
-  writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+  // What waits for the disk is `SqliteDisk`, where the event loop does not wait with it: commits, and checkpoints.
+  writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+    PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
   const reading = new SqliteHandle(path, "read", options.onStatement);
   reading.script(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
   return new Sqlite(path, writing, reading, scratch, options);
@@ -67,6 +72,7 @@ class Sqlite implements Database {
   readonly reader: SqliteReader;
   readonly #writing: SqliteHandle;
   readonly #writer: SqliteWriter;
+  readonly #disk: Disk;
   readonly #path: string;
   readonly #scratch: string | null;
   readonly #onStatement: StatementListener | undefined;
@@ -85,11 +91,13 @@ class Sqlite implements Database {
     this.#path = path;
     this.#scratch = scratch;
     this.#onStatement = options.onStatement;
+    this.#disk = options.disk ?? new SqliteDisk(path);
     this.#writer = new SqliteWriter(writing, {
       lockWaitMs: options.busyTimeoutMs ?? 5_000,
       loneLockWaitMs: LONE_LOCK_WAIT_MS,
       log,
-      onCommit: () => this.reader.refresh(),
+      disk: this.#disk,
+      readers: this.reader,
       ...(options.watchdogMs === undefined ? {} : { watchdogMs: options.watchdogMs }),
     });
   }
@@ -121,7 +129,7 @@ class Sqlite implements Database {
   }
 
   async ping(): Promise<void> {
-    // Reads a page of the file, which `SELECT 1` alone would not.
+    if (this.#writer.failure !== null) throw this.#writer.failure;
     await this.reader.first("SELECT 1 FROM sqlite_schema LIMIT 1");
   }
 
@@ -138,6 +146,7 @@ class Sqlite implements Database {
   async #finish(): Promise<void> {
     await this.#writer.close();
     this.reader.close();
+    await this.#disk.release();
     this.#writing.script("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#writing.close();
     if (this.#scratch !== null) rmSync(this.#scratch, { recursive: true, force: true });

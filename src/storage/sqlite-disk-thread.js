@@ -1,0 +1,39 @@
+// The thread of sqlite-disk.ts, which sends it tasks and says what they are. Plain JavaScript, and importing nothing
+// but what is in Bun: the binary holds it as a text.
+import { Database } from "bun:sqlite";
+import { closeSync, fdatasyncSync, openSync } from "node:fs";
+
+/** By the path of the database: its log, and a connection to write the log into it. */
+const files = new Map();
+
+const tasks = {
+  sync: (path) => fdatasyncSync(opened(path).log),
+  checkpoint: (path) => opened(path).database.query("PRAGMA wal_checkpoint(PASSIVE)").get(),
+  release: (path) => {
+    const file = files.get(path);
+    if (file === undefined) return;
+    files.delete(path);
+    closeSync(file.log);
+    file.database.close();
+  },
+};
+
+function opened(path) {
+  let file = files.get(path);
+  if (file === undefined) {
+    // Not read-only: some systems sync no file that cannot be written through the descriptor they are given.
+    const log = openSync(`${path}-wal`, "r+");
+    file = { log, database: new Database(path, { readwrite: true }) };
+    files.set(path, file);
+  }
+  return file;
+}
+
+self.onmessage = ({ data: { path, task } }) => {
+  try {
+    tasks[task](path);
+    postMessage(null);
+  } catch (error) {
+    postMessage(String(error));
+  }
+};

@@ -1,0 +1,231 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Log, silentLog } from "../../src/core/log.ts";
+import type { Database } from "../../src/storage/database.ts";
+import { SqliteDisk } from "../../src/storage/sqlite-disk.ts";
+import type { Disk } from "../../src/storage/sqlite-disk.ts";
+import { openSqlite } from "../../src/storage/sqlite.ts";
+import { failureOf } from "../support/failure.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "latchkey-test-"));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The disk as it is, behind a gate: what it is asked waits until it is let through, or is failed instead. */
+class GatedDisk implements Disk {
+  readonly #disk: Disk;
+  readonly #waiting: PromiseWithResolvers<void>[] = [];
+  #isOpen = true;
+  checkpoints = 0;
+  syncs = 0;
+
+  constructor(path: string) {
+    this.#disk = new SqliteDisk(path);
+  }
+
+  shut(): void {
+    this.#isOpen = false;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    for (const asked of this.#waiting.splice(0)) asked.resolve();
+  }
+
+  fail(error: Error): void {
+    for (const asked of this.#waiting.splice(0)) asked.reject(error);
+  }
+
+  async sync(): Promise<void> {
+    this.syncs += 1;
+    if (!this.#isOpen) {
+      const asked = Promise.withResolvers<void>();
+      this.#waiting.push(asked);
+      await asked.promise;
+    }
+    await this.#disk.sync();
+  }
+
+  checkpoint(): Promise<void> {
+    this.checkpoints += 1;
+    return this.#disk.checkpoint();
+  }
+
+  release(): Promise<void> {
+    return this.#disk.release();
+  }
+}
+
+interface Opened {
+  readonly database: Database;
+  readonly disk: GatedDisk;
+  readonly path: string;
+}
+
+async function opened(name: string, log: Log = silentLog): Promise<Opened> {
+  const path = join(folder, name);
+  const disk = new GatedDisk(path);
+  const database = openSqlite({ path, disk, log, watchdogMs: 20 });
+  await database.write((connection) => connection.run("CREATE TABLE lines (text TEXT)"));
+  return { database, disk, path };
+}
+
+const add = (database: Database, text: string) =>
+  database.write((connection) => connection.run("INSERT INTO lines VALUES ($1)", [text]));
+
+async function lines(database: Database): Promise<number> {
+  return (await database.reader.all("SELECT text FROM lines")).length;
+}
+
+/** Long enough for a promise that waits for nothing but the event loop. */
+async function someTurns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("the disk beneath SQLite", () => {
+  test("S31 nobody learns of a write before the disk has it, neither who wrote nor who reads", async () => {
+    const { database, disk } = await opened("kept.db");
+    disk.shut();
+    const learnt: string[] = [];
+    const writes = ["one", "two"].map(async (text) => {
+      await add(database, text);
+      learnt.push(text);
+    });
+    await someTurns();
+    expect(learnt).toEqual([]);
+    expect(await lines(database)).toBe(0);
+    // The snapshot of before outlives the turn in which the write began.
+    await someTurns();
+    expect(await lines(database)).toBe(0);
+
+    disk.open();
+    await Promise.all(writes);
+    expect(learnt).toEqual(["one", "two"]);
+    expect(await lines(database)).toBe(2);
+    await database.close();
+  });
+
+  test("S31 each kind of write waits for it, but for the one that said that it need not", async () => {
+    const { database, disk } = await opened("kinds.db");
+    const sql = "INSERT INTO lines VALUES ('a')";
+    const syncsOf = async (write: () => Promise<unknown>) => {
+      const before = disk.syncs;
+      await write();
+      return disk.syncs - before;
+    };
+    expect(await syncsOf(() => database.write((connection) => connection.run(sql)))).toBe(1);
+    expect(await syncsOf(() => database.writeOne((connection) => connection.run(sql)))).toBe(1);
+    expect(await syncsOf(() => database.writeAlone((connection) => connection.script(sql)))).toBe(1);
+    const unsynced = () => database.writeUnsynced((connection) => connection.run(sql));
+    expect(await syncsOf(unsynced)).toBe(0);
+    expect(await syncsOf(() => Promise.all([unsynced(), unsynced()]))).toBe(0);
+    // One that waits makes all wait that share its commit.
+    expect(await syncsOf(() => Promise.all([unsynced(), add(database, "b")]))).toBe(1);
+    expect(await lines(database)).toBe(8);
+    await database.close();
+  });
+
+  test("a disk that takes its time holds up neither reads nor the rest of the event loop", async () => {
+    const told: string[] = [];
+    const { database, disk } = await opened("slow.db", {
+      ...silentLog,
+      error: (event) => void told.push(event),
+    });
+    disk.shut();
+    const write = add(database, "slow");
+    // Longer than the watchdog lets a job await something foreign: that is no concern of this one.
+    await Bun.sleep(60);
+    expect(await lines(database)).toBe(0);
+    disk.open();
+    expect(await write).toBe(1);
+    expect(told).toEqual([]);
+    await database.close();
+  });
+
+  test("S34 where the disk fails to keep a commit nobody is told that it is kept, and nothing is written behind it", async () => {
+    const told: string[] = [];
+    const { database, disk, path } = await opened("failing.db", {
+      ...silentLog,
+      error: (event) => void told.push(event),
+    });
+    await add(database, "kept");
+    disk.shut();
+    const writes = [add(database, "one"), add(database, "two")];
+    await someTurns();
+    const behind = add(database, "behind");
+    disk.fail(new Error("EIO: i/o error, fdatasync"));
+    for (const write of [...writes, behind]) {
+      expect(await failureOf(write)).toMatchObject({
+        what: { kind: "unavailable" },
+        cause: { message: "EIO: i/o error, fdatasync" },
+      });
+    }
+    disk.open();
+    const unavailable = { what: { kind: "unavailable" } };
+    expect(await failureOf(add(database, "later"))).toMatchObject(unavailable);
+    expect(await failureOf(database.ping())).toMatchObject(unavailable);
+    expect(told).toEqual(["sqlite.sync_failed", "sqlite.commit_failed"]);
+    expect(await lines(database)).toBeGreaterThanOrEqual(1);
+    await database.close();
+
+    const again = openSqlite({ path });
+    expect(await add(again, "after a restart")).toBe(1);
+    await again.close();
+  });
+
+  test("it is the log of this very file that is synced", async () => {
+    const path = join(folder, "whose.db");
+    writeFileSync(path, "");
+    // A device that can be opened and cannot be synced.
+    symlinkSync("/dev/null", `${path}-wal`);
+    const disk = new SqliteDisk(path);
+    expect(await failureOf(disk.sync())).toMatchObject({ message: expect.stringContaining("fdatasync") });
+    await disk.release();
+    rmSync(`${path}-wal`);
+    expect(await failureOf(disk.sync())).toMatchObject({ message: expect.stringContaining("ENOENT") });
+    writeFileSync(`${path}-wal`, "");
+    await disk.sync();
+    await disk.release();
+  });
+
+  test("a log is written into the database and begun anew, rather than growing with each write", async () => {
+    const { database, disk, path } = await opened("growing.db");
+    const text = "x".repeat(200);
+    let most = 0;
+    for (let batch = 0; batch < 200; batch += 1) {
+      await Promise.all(Array.from({ length: 100 }, () => add(database, text)));
+      most = Math.max(most, statSync(`${path}-wal`).size);
+    }
+    expect(disk.checkpoints).toBeGreaterThanOrEqual(10);
+    expect(disk.checkpoints).toBeLessThanOrEqual(20);
+    // 20,000 lines of 200 bytes are 4 MB, and each of 200 batches writes its last page again.
+    expect(statSync(path).size).toBeGreaterThan(4_000_000);
+    expect(most).toBeLessThan(1_500_000);
+    expect(await lines(database)).toBe(20_000);
+    await database.close();
+    expect(existsSync(`${path}-wal`)).toBe(false);
+  });
+
+  test("a checkpoint that fails loses nothing, and is told", async () => {
+    const told: string[] = [];
+    const database = openSqlite({
+      path: join(folder, "unwritable.db"),
+      log: { ...silentLog, error: (event) => void told.push(event) },
+      disk: {
+        sync: async () => {},
+        checkpoint: () => Promise.reject(new Error("the disk is full")),
+        release: async () => {},
+      },
+    });
+    await database.write((connection) => connection.run("CREATE TABLE lines (text TEXT)"));
+    await database.write(async (connection) => {
+      for (let n = 0; n < 1_000; n += 1) await connection.run("INSERT INTO lines VALUES ('a')");
+    });
+    await add(database, "b");
+    expect(told).toEqual(["sqlite.checkpoint_failed"]);
+    expect(await lines(database)).toBe(1_001);
+    await database.close();
+  });
+});
