@@ -11,6 +11,7 @@ import { hmacKey } from "./core/keyring.ts";
 import type { Algorithm } from "./core/keyring.ts";
 import type { Log } from "./core/log.ts";
 import { createHasher } from "./core/passwords.ts";
+import type { JobWatch } from "./core/bounded-queue.ts";
 import type { Hasher } from "./core/passwords.ts";
 import { MemoryRateLimitStore } from "./core/rate-limit.ts";
 import { Recurring } from "./core/recurring.ts";
@@ -168,12 +169,15 @@ function openHasher(
   { clock, log }: { clock: Clock; log: Log },
 ): Hasher {
   const poolPriority = new PoolPriority(log);
-  const onHash = (durationMs: number) => {
-    meters.onHash(durationMs);
-    poolPriority.lower();
-    tracing?.onHash(durationMs);
+  const watch: JobWatch = {
+    began: () => poolPriority.began(),
+    ended: (durationMs) => {
+      meters.onHash(durationMs);
+      poolPriority.ended(durationMs);
+      tracing?.onHash(durationMs);
+    },
   };
-  const hasher = createHasher({ concurrency, maxQueued, clock, log, onHash });
+  const hasher = createHasher({ concurrency, maxQueued, clock, log, watch });
   return tracing?.hasher(hasher) ?? hasher;
 }
 

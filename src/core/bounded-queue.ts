@@ -6,6 +6,12 @@ export interface QueueLimits {
   readonly maxQueued: number;
 }
 
+/** Told of each job whose turn has come. */
+export interface JobWatch {
+  began(): void;
+  ended(durationMs: number): void;
+}
+
 /** How much the latest job changes the estimate of how long a job takes. */
 const WEIGHT_OF_LATEST = 0.1;
 
@@ -13,15 +19,15 @@ const WEIGHT_OF_LATEST = 0.1;
 export class BoundedQueue {
   readonly #limits: QueueLimits;
   readonly #clock: Clock;
-  readonly #onDone: ((durationMs: number) => void) | undefined;
+  readonly #watch: JobWatch | undefined;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #typicalJobMs = 0;
 
-  constructor(limits: QueueLimits, clock: Clock, onDone?: (durationMs: number) => void) {
+  constructor(limits: QueueLimits, clock: Clock, watch?: JobWatch) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#onDone = onDone;
+    this.#watch = watch;
   }
 
   get running(): number {
@@ -36,12 +42,13 @@ export class BoundedQueue {
   async run<T>(job: () => Promise<T>): Promise<T> {
     await this.#takePlace();
     const startedAtMs = this.#clock.nowMs();
+    this.#watch?.began();
     try {
       return await job();
     } finally {
       const durationMs = this.#clock.nowMs() - startedAtMs;
       this.#learn(durationMs);
-      this.#onDone?.(durationMs);
+      this.#watch?.ended(durationMs);
       this.#leavePlace();
     }
   }

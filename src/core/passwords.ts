@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { BoundedQueue, type QueueLimits } from "./bounded-queue.ts";
+import { BoundedQueue, type JobWatch, type QueueLimits } from "./bounded-queue.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import type { Log } from "./log.ts";
@@ -88,8 +88,7 @@ export interface Hasher {
 export interface HasherOptions extends QueueLimits {
   readonly log: Log;
   readonly clock?: Clock;
-  /** Told how long each took, once its turn had come. */
-  readonly onHash?: (durationMs: number) => void;
+  readonly watch?: JobWatch;
 }
 
 /** OWASP's first choice for argon2id. */
@@ -103,8 +102,8 @@ const WRONG: Verification = { ok: false, rehash: false };
  * Hashes on Bun's thread pool, never on the event loop, and only so many at once: each takes 19 MiB, and the
  * pool serves files and name look-ups too.
  */
-export function createHasher({ log, clock = systemClock, onHash, ...limits }: HasherOptions): Hasher {
-  const queue = new BoundedQueue(limits, clock, onHash);
+export function createHasher({ log, clock = systemClock, watch, ...limits }: HasherOptions): Hasher {
+  const queue = new BoundedQueue(limits, clock, watch);
   const nobodysHash = unknownPasswordHash();
 
   async function judge(password: string, storedHash: string | null): Promise<Verification> {
