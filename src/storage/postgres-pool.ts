@@ -57,7 +57,7 @@ export class PostgresPool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#pace = { ...PACE, ...options.pace };
-    this.#spread = Math.ceil(options.poolMax / 2);
+    this.#spread = Math.round((options.poolMax * 2) / 3);
     this.#sweeper = setInterval(() => this.#sweep(), this.#pace.sweepMs);
     this.#sweeper.unref();
   }
@@ -164,7 +164,7 @@ export class PostgresPool {
   }
 
   /**
-   * Writes go on connections of their own, since one fsync keeps those of several, but on half of all at most: reads
+   * Writes go on connections of their own, since one fsync keeps those of several, but on two thirds of all at most: reads
    * must find one as well. Then evenly.
    */
   #leastLoaded(): Session | null {

@@ -27,11 +27,13 @@ export class Transaction {
   async run<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
     const connection = new TransactionConnection(this.session, this.#plan.statementMs);
     try {
-      await this.#begin();
-      const value = await within(work(connection), this.#plan.totalMs, "a transaction");
+      if (this.#plan.begin !== null)
+        await this.session.query(this.#plan.begin, undefined, this.#plan.beginMs);
+      this.#hasBegun = true;
+      const value = await this.#inTime(work(connection));
       connection.end();
       connection.refuseIfDoomed();
-      await this.#commit();
+      if (this.#plan.begin !== null) await this.#commit();
       return value;
     } catch (error) {
       connection.end();
@@ -41,16 +43,13 @@ export class Transaction {
     }
   }
 
-  async #begin(): Promise<void> {
-    const { begin, beginMs } = this.#plan;
-    if (begin !== null) await this.session.query(begin, undefined, beginMs);
-    this.#hasBegun = true;
+  /** One statement has a deadline of its own; a second one would only cost a timer. */
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return this.#plan.begin === null ? work : within(work, this.#plan.totalMs, "a transaction");
   }
 
   async #commit(): Promise<void> {
-    const { begin, beginMs } = this.#plan;
-    if (begin === null) return;
-    const { command } = await this.session.query("COMMIT", undefined, beginMs);
+    const { command } = await this.session.query("COMMIT", undefined, this.#plan.beginMs);
     // The server answers the COMMIT of a failed transaction with ROLLBACK, and no error.
     if (command !== "COMMIT") throw new Error("the transaction was rolled back by the server");
   }
