@@ -380,7 +380,8 @@ export const settings = {
   adminSetupToken: setting("ADMIN_SETUP_TOKEN", {
     kind: optional(kinds.headerSecret),
     default: notSet,
-    about: "Lets the first admin register; without it one is printed at start while there is no admin",
+    about:
+      "Lets the first admin register; without it one is printed at start while there is no admin, unless `LOG_LEVEL` is above WARNING",
   }),
   auditRetentionDays: setting("AUDIT_RETENTION_DAYS", {
     kind: optional(kinds.integer(1, 36_500)),
