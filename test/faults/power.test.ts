@@ -26,7 +26,8 @@ async function makeDisk(): Promise<string | null> {
   const image = join(folder, "disk.0");
   writeFileSync(image, "");
   truncateSync(image, DISK_BYTES);
-  const isThere = (await done("mkfs.ext4", "-q", "-F", image)) && (await mount(image)) !== null;
+  const format = Bun.which("mkfs.ext4") ?? Bun.which("/usr/sbin/mkfs.ext4");
+  const isThere = format !== null && (await done(format, "-q", "-F", image)) && (await mount(image)) !== null;
   if (!isThere)
     sayOnce("SKIPPED: a power cut, since a file can be mounted as a disk by root alone, on Linux");
   return isThere ? image : null;
