@@ -1,20 +1,32 @@
 // The thread of sqlite-disk.ts, which sends it tasks and says what they are. Plain JavaScript, and importing nothing
 // but what is in Bun: the binary holds it as a text.
 import { Database } from "bun:sqlite";
-import { closeSync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 
 /** By the path of the database: its log, and a connection to write the log into it. */
 const files = new Map();
 
+/** Each answers how long the log is, in bytes. */
 const tasks = {
-  sync: (path) => fdatasyncSync(opened(path).log),
-  checkpoint: (path) => opened(path).database.query("PRAGMA wal_checkpoint(PASSIVE)").get(),
-  release: (path) => {
+  sync(path) {
+    const { log } = opened(path);
+    fdatasyncSync(log);
+    return fstatSync(log).size;
+  },
+
+  checkpoint(path) {
+    const { log, database } = opened(path);
+    database.query("PRAGMA wal_checkpoint(PASSIVE)").get();
+    return fstatSync(log).size;
+  },
+
+  release(path) {
     const file = files.get(path);
-    if (file === undefined) return;
+    if (file === undefined) return 0;
     files.delete(path);
     closeSync(file.log);
     file.database.close();
+    return 0;
   },
 };
 
@@ -31,8 +43,7 @@ function opened(path) {
 
 self.onmessage = ({ data: { path, task } }) => {
   try {
-    tasks[task](path);
-    postMessage(null);
+    postMessage(tasks[task](path));
   } catch (error) {
     postMessage(String(error));
   }

@@ -2,12 +2,12 @@ import source from "./sqlite-disk-thread.js" with { type: "text" };
 
 /** What makes that commits outlive a power cut, and keeps the log they are in from growing. */
 export interface Disk {
-  /** Fulfils once all that was committed until now is on the disk. */
-  sync(): Promise<void>;
+  /** Fulfils once all that was committed until now is on the disk, with the length of the log in bytes. */
+  sync(): Promise<number>;
   /** Writes what is in the log into the database, as far as nobody reads from it; the log is then begun anew. */
-  checkpoint(): Promise<void>;
+  checkpoint(): Promise<unknown>;
   /** Lets go of the file: to be asked before the last connection to it closes. */
-  release(): Promise<void>;
+  release(): Promise<unknown>;
 }
 
 /**
@@ -21,16 +21,16 @@ export class SqliteDisk implements Disk {
     this.#path = path;
   }
 
-  sync(): Promise<void> {
+  sync(): Promise<number> {
     return thread.ask({ path: this.#path, task: "sync" });
   }
 
-  checkpoint(): Promise<void> {
+  checkpoint(): Promise<unknown> {
     return thread.ask({ path: this.#path, task: "checkpoint" });
   }
 
-  release(): Promise<void> {
-    return thread.hasBegun ? thread.ask({ path: this.#path, task: "release" }) : Promise.resolve();
+  release(): Promise<unknown> {
+    return thread.hasBegun ? thread.ask({ path: this.#path, task: "release" }) : Promise.resolve(0);
   }
 }
 
@@ -42,15 +42,15 @@ interface Task {
 /** One for all files of a process, from the first task on; it answers in the order in which it was asked. */
 class DiskThread {
   #worker: Worker | null = null;
-  #asked: PromiseWithResolvers<void>[] = [];
+  #asked: PromiseWithResolvers<number>[] = [];
 
   get hasBegun(): boolean {
     return this.#worker !== null;
   }
 
-  ask(task: Task): Promise<void> {
+  ask(task: Task): Promise<number> {
     this.#worker ??= this.#begin();
-    const answer = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<number>();
     this.#asked.push(answer);
     // Whoever still waits for an answer keeps the process alive; the thread by itself does not.
     if (this.#asked.length === 1) this.#worker.ref();
@@ -61,11 +61,11 @@ class DiskThread {
   #begin(): Worker {
     const url = URL.createObjectURL(new Blob([source], { type: "application/javascript" }));
     const worker = new Worker(url, { name: "sqlite-disk", ref: false, smol: true });
-    worker.onmessage = ({ data: problem }: MessageEvent<unknown>) => {
+    worker.onmessage = ({ data: told }: MessageEvent<unknown>) => {
       const answer = this.#asked.shift();
       if (this.#asked.length === 0) worker.unref();
-      if (problem === null) answer?.resolve();
-      else answer?.reject(new Error(`the disk: ${String(problem)}`));
+      if (typeof told === "number") answer?.resolve(told);
+      else answer?.reject(new Error(`the disk: ${String(told)}`));
     };
     worker.onerror = ({ message }) => {
       this.#worker = null;

@@ -59,11 +59,6 @@ export class SqliteHandle {
     this.#timed(sql, () => this.#database.run(sql));
   }
 
-  /** Since the handle was opened. */
-  get rowsWritten(): number {
-    return Number(this.#prepared("SELECT total_changes() AS rows", []).get()?.["rows"]);
-  }
-
   /** Answers false where another connection holds the lock. */
   beginImmediate(): boolean {
     try {

@@ -6,8 +6,11 @@ import type { SqliteHandle } from "./sqlite-handle.ts";
 
 /** Bounds how long the first write of a batch waits for the last. */
 const BATCH_JOBS = 256;
-/** About as many pages of the log, and as many as SQLite itself would let it grow by. */
-const ROWS_BETWEEN_CHECKPOINTS = 1_000;
+/**
+ * How long the log may be before it is begun anew: about 1,000 pages, as SQLite itself has it. The file is cut to that
+ * when it is, so that one that is longer holds more.
+ */
+const LOG_BYTES = 4 * 1_024 * 1_024;
 const LOCK_RETRY_MS = 20;
 const WATCHDOG_MS = 5_000;
 
@@ -45,12 +48,15 @@ export class SqliteWriter {
   #queue: Job[] = [];
   #drained: Promise<void> | null = null;
   #isClosed = false;
-  #rowsAtCheckpoint = 0;
+  #logBytes = 0;
   #failure: Fault | null = null;
 
   constructor(handle: SqliteHandle, options: WriterOptions) {
     this.#handle = handle;
     this.#options = options;
+    // What waits for the disk is `Disk`, where the event loop does not wait with it: commits, and checkpoints.
+    handle.script(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;
+      PRAGMA journal_size_limit = ${LOG_BYTES}`);
   }
 
   get isBusy(): boolean {
@@ -169,7 +175,8 @@ export class SqliteWriter {
   async #commit(isSynced: boolean): Promise<void> {
     if (isSynced) this.#options.readers.hold();
     this.#handle.run("COMMIT");
-    if (isSynced) await this.#options.disk.sync().catch((error: unknown) => this.#stopWriting(error));
+    if (isSynced)
+      this.#logBytes = await this.#options.disk.sync().catch((error: unknown) => this.#stopWriting(error));
   }
 
   /**
@@ -184,9 +191,7 @@ export class SqliteWriter {
 
   /** After the answers, and before the next batch: a log that is written on meanwhile cannot be begun anew. */
   async #checkpointIfDue(): Promise<void> {
-    const rows = this.#handle.rowsWritten;
-    if (rows - this.#rowsAtCheckpoint < ROWS_BETWEEN_CHECKPOINTS) return;
-    this.#rowsAtCheckpoint = rows;
+    if (this.#logBytes <= LOG_BYTES) return;
     try {
       await this.#options.disk.checkpoint();
     } catch (error) {

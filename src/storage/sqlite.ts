@@ -59,9 +59,8 @@ function open(path: string, scratch: string | null, options: SqliteOptions): Dat
   // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
   const writing = new SqliteHandle(path, "write", options.onStatement);
-  // What waits for the disk is `SqliteDisk`, where the event loop does not wait with it: commits, and checkpoints.
-  writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-    PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+  writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;
+    PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
   const reading = new SqliteHandle(path, "read", options.onStatement);
   reading.script(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
   return new Sqlite(path, writing, reading, scratch, options);
