@@ -270,6 +270,8 @@ describe("S8 the queue before the hashes", () => {
     await expect(queue.run(() => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
     await Bun.sleep(0);
     expect(queue.running).toBe(0);
+    // Where nobody may wait, a free place is taken all the same.
+    queue.refuseIfFull();
     expect(await queue.run(async () => "done")).toBe("done");
   });
 
@@ -281,12 +283,34 @@ describe("S8 the queue before the hashes", () => {
     clock.ms += 4_000;
     await jobs.endOne();
     await slow;
+    // One that was over at once changes the estimate by a tenth: 3.6 seconds each, 7.2 for two rounds of two.
+    await queue.run(async () => {});
 
     const all = Array.from({ length: 4 }, () => queue.run(jobs.start));
     const refused = await queue.run(jobs.start).catch((error: unknown) => error);
     expect(refused).toHaveProperty("what.retryAfterSeconds", 8);
     for (let i = 0; i < 4; i++) await jobs.endOne();
     await Promise.all(all);
+  });
+
+  test("S8 whoever watches is told of each job whose turn comes, and how long it then took", async () => {
+    const told: string[] = [];
+    const queue = new BoundedQueue({ concurrency: 1, maxQueued: 1 }, clock, {
+      began: () => void told.push("began"),
+      ended: (durationMs) => void told.push(`took ${durationMs} ms`),
+    });
+    const jobs = manualJobs();
+    const failing = queue.run(() => jobs.start().then(() => Promise.reject(new Error("broken"))));
+    const both = Promise.allSettled([failing, queue.run(jobs.start)]);
+    await Bun.sleep(0);
+    expect(told).toEqual(["began"]);
+    clock.ms += 30;
+    await jobs.endOne();
+    expect(told).toEqual(["began", "took 30 ms", "began"]);
+    clock.ms += 20;
+    await jobs.endOne();
+    await both;
+    expect(told).toEqual(["began", "took 30 ms", "began", "took 20 ms"]);
   });
 
   test("S8 the hasher stands behind it, and counts", async () => {

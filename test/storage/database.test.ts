@@ -156,6 +156,17 @@ forEachEngine("a database", (engine, open) => {
     expect(await count()).toBe(1);
   });
 
+  test("of a write whose statements fail together the first failure is told: it led to the others", async () => {
+    await database.write((connection) => connection.run(INSERT, ["taken"]));
+    const failure = await failureOf(
+      database.write((connection) =>
+        Promise.allSettled([connection.run(INSERT, ["taken"]), connection.run(INSERT, ["new"])]),
+      ),
+    );
+    expect(failure).toBeInstanceOf(UniqueViolation);
+    expect(await count()).toBe(1);
+  });
+
   test("foreign keys hold", async () => {
     const failure = await failureOf(
       database.write((connection) => connection.run("INSERT INTO lines (note_id) VALUES (12345)")),

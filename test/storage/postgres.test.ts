@@ -514,7 +514,10 @@ function suite(folder: string): void {
       return row?.["pid"];
     });
     await eventually(() =>
-      expect({ waiting: db.connections().waiting, isEarly: answers < 16 }).toEqual({
+      expect({ ...db.connections(), isEarly: answers < 16 }).toEqual({
+        max: 2,
+        busy: 2,
+        idle: 0,
         waiting: 4,
         isEarly: true,
       }),

@@ -87,6 +87,30 @@ async function someTurns(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** A database with nothing in it, and a log beside it that can be synced. */
+function emptyFile(name: string): string {
+  const path = join(folder, name);
+  for (const file of [path, `${path}-wal`]) writeFileSync(file, "");
+  return path;
+}
+
+/** A program of its own: the thread is one for all files of a process, and its end is that of this one's tests. */
+async function programOnDisk(path: string, lines: string): Promise<{ exitCode: number; stdout: string }> {
+  const disk = JSON.stringify(join(import.meta.dir, "../../src/storage/sqlite-disk.ts"));
+  const program = `
+    import { SqliteDisk } from ${disk};
+    const disk = new SqliteDisk(${JSON.stringify(path)});
+    void (async () => { ${lines} })();`;
+  const child = Bun.spawn([process.execPath, "--no-env-file", "-e", program], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+    timeout: 4_000,
+  });
+  const stdout = await child.stdout.text();
+  return { exitCode: await child.exited, stdout };
+}
+
 describe("the disk beneath SQLite", () => {
   test("S31 nobody learns of a write before the disk has it, neither who wrote nor who reads", async () => {
     const { database, disk } = await opened("kept.db");
@@ -179,9 +203,9 @@ describe("the disk beneath SQLite", () => {
   });
 
   test("it is the log of this very file that is synced", async () => {
-    const path = join(folder, "whose.db");
-    writeFileSync(path, "");
+    const path = emptyFile("whose.db");
     // A device that can be opened and cannot be synced.
+    rmSync(`${path}-wal`);
     symlinkSync("/dev/null", `${path}-wal`);
     const disk = new SqliteDisk(path);
     expect(await failureOf(disk.sync())).toMatchObject({ message: expect.stringContaining("fdatasync") });
@@ -191,6 +215,35 @@ describe("the disk beneath SQLite", () => {
     writeFileSync(`${path}-wal`, "");
     await disk.sync();
     await disk.release();
+  });
+
+  test("S31 of several asked at once each hears of its own file", async () => {
+    const sound = new SqliteDisk(emptyFile("sound.db"));
+    const missing = new SqliteDisk(join(folder, "missing.db"));
+    const outcomes = await Promise.allSettled([sound.sync(), missing.sync(), sound.sync(), sound.sync()]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+    await sound.release();
+  });
+
+  test("a program lives until the disk has answered, and no longer", async () => {
+    const said = await programOnDisk(emptyFile("alive.db"), 'await disk.sync(); console.log("kept");');
+    expect(said).toEqual({ exitCode: 0, stdout: "kept\n" });
+  });
+
+  test("S31 where the thread ends, whoever waits for it is told, and the next begins another", async () => {
+    const said = await programOnDisk(
+      emptyFile("ended.db"),
+      `
+      const createObjectURL = URL.createObjectURL;
+      URL.createObjectURL = () => createObjectURL(new Blob(["throw new Error('out of memory')"]));
+      const outcomes = await Promise.allSettled([disk.sync(), disk.sync()]);
+      URL.createObjectURL = createObjectURL;
+      for (const { reason } of outcomes) console.log(reason.message.split(":")[0]);
+      await disk.sync();
+      console.log("kept");`,
+    );
+    const told = "the thread that waits for the disk ended\n";
+    expect(said).toEqual({ exitCode: 0, stdout: `${told}${told}kept\n` });
   });
 
   test("a log is written into the database and begun anew, rather than growing with each write", async () => {
