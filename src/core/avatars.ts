@@ -16,6 +16,16 @@ export interface FileStore {
   get(name: string): Promise<Blob | null>;
   /** Whether there is one or not. */
   delete(name: string): Promise<void>;
+  /** All that is there, in portions of at most 1,000; also what others put there. Takes its time where it is a lot. */
+  list(): AsyncIterable<readonly StoredFile[]>;
+}
+
+export interface StoredFile {
+  /** What `delete` takes. */
+  readonly name: string;
+  /** What `put` was given: not `name` where the program died in it, and there is no such file. */
+  readonly putAs: string;
+  readonly storedAtMs: number;
 }
 
 const MAX_SIDE_PIXELS = 512;

@@ -1,8 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { FileStore } from "../core/avatars.ts";
+import type { FileStore, StoredFile } from "../core/avatars.ts";
 import { Fault } from "../core/fault.ts";
+
+const FILES_PER_PORTION = 200;
+
+/** A file that is being put, or never came to its end. */
+const UNFINISHED = /^\.(.+)\.[0-9a-f]{8}$/;
 
 /** Files in a folder of this machine. The names come from the core, which makes them itself. */
 export function directoryFiles(folder: string): FileStore {
@@ -27,7 +32,34 @@ export function directoryFiles(folder: string): FileStore {
     async delete(name) {
       await rm(join(folder, name), { force: true }).catch(unavailable);
     },
+
+    async *list() {
+      // All names at once, since Bun reads a folder in no other way; what is behind them, in portions.
+      const names = await readdir(folder).catch((error: unknown) =>
+        isMissing(error) ? [] : unavailable(error),
+      );
+      for (let from = 0; from < names.length; from += FILES_PER_PORTION) {
+        const portion = names.slice(from, from + FILES_PER_PORTION);
+        const files = await Promise.all(portion.map((name) => storedFile(folder, name)));
+        yield files.filter((file) => file !== null);
+      }
+    },
   };
+}
+
+/** Null for what is no file, or is one no more. */
+async function storedFile(folder: string, name: string): Promise<StoredFile | null> {
+  try {
+    const found = await lstat(join(folder, name));
+    const putAs = UNFINISHED.exec(name)?.[1] ?? name;
+    return found.isFile() ? { name, putAs, storedAtMs: found.mtimeMs } : null;
+  } catch (error) {
+    return isMissing(error) ? null : unavailable(error);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** On the disk before its name is: a name must never lead to half a file. */

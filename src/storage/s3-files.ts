@@ -1,5 +1,6 @@
-import type { FileStore } from "../core/avatars.ts";
+import type { FileStore, StoredFile } from "../core/avatars.ts";
 import { SECOND_MS } from "../core/clock.ts";
+import { within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { s3Client } from "./s3-client.ts";
 import type { S3Options } from "./s3-client.ts";
@@ -53,12 +54,38 @@ export function s3Files(
     }
   }
 
+  /** Not deeper than the prefix. No address can be signed for this, so that the client asks it itself. */
+  async function page(continuationToken: string | undefined): Promise<Bun.S3ListObjectsResponse> {
+    const next = continuationToken === undefined ? {} : { continuationToken };
+    try {
+      const listing = client.list({ prefix, delimiter: "/", ...next });
+      return await within(listing, timeoutMs, "listing the bucket");
+    } catch (error) {
+      throw Fault.of({ kind: "unavailable" }, error);
+    }
+  }
+
   return {
     put: (name, content, type) =>
       ask("PUT", name, (answer) => requireDone(answer), { body: new Uint8Array(content), type }),
     get: (name) => ask("GET", name, contentOf),
     delete: (name) => ask("DELETE", name, (answer) => requireDone(answer, NOT_THERE)),
+
+    async *list() {
+      let continuationToken: string | undefined;
+      do {
+        const { contents = [], isTruncated, nextContinuationToken } = await page(continuationToken);
+        yield contents.flatMap(({ key, lastModified }) => storedFile(key.slice(prefix.length), lastModified));
+        continuationToken = isTruncated === true ? nextContinuationToken : undefined;
+      } while (continuationToken !== undefined);
+    },
   };
+}
+
+/** A bucket must say how old a file is: of one that does not, nobody could tell whether it is still being put. */
+function storedFile(name: string, lastModified: string | undefined): readonly StoredFile[] {
+  const storedAtMs = Date.parse(lastModified ?? "");
+  return Number.isNaN(storedAtMs) ? [] : [{ name, putAs: name, storedAtMs }];
 }
 
 const NOT_THERE = "NoSuchKey";

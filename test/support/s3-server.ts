@@ -11,6 +11,8 @@ export { S3_KEY } from "./s3-signature.ts";
 export interface S3Server {
   readonly url: string;
   readonly objects: Map<string, StoredObject>;
+  /** When each object was stored; what has no time here was stored just now. */
+  readonly storedAtMs: Map<string, number>;
   /** Uploads in parts that are neither completed nor given up. */
   readonly uploads: ReadonlyMap<string, ReadonlyMap<number, Content>>;
   /** What it was asked, as `PUT key`, or `PUT key?partNumber`. */
@@ -42,6 +44,7 @@ const LEAST_PART_BYTES = 5 * 1024 * 1024;
 
 export function startS3(bucket: string): S3Server {
   const objects: S3Server["objects"] = new Map();
+  const storedAtMs: S3Server["storedAtMs"] = new Map();
   const etags = new Map<string, string>();
   const uploads = new Map<string, Map<number, Content>>();
   const asked: string[] = [];
@@ -51,6 +54,7 @@ export function startS3(bucket: string): S3Server {
     const content = new Uint8Array(stored.content);
     if (s3.damages) content.fill(0xff, content.byteLength >> 1, (content.byteLength >> 1) + 1);
     objects.set(key, { ...stored, content });
+    storedAtMs.set(key, Date.now());
     etags.set(key, s3.encrypts ? crypto.randomUUID() : s3.damages ? md5(content) : etag);
   };
 
@@ -121,14 +125,20 @@ export function startS3(bucket: string): S3Server {
   /** Version 2, by pages. */
   const list = (query: URLSearchParams) => {
     const prefix = query.get("prefix") ?? "";
+    const delimiter = query.get("delimiter");
+    const isDeeper = (key: string) => delimiter !== null && key.slice(prefix.length).includes(delimiter);
     const after = query.get("continuation-token") ?? "";
-    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted();
+    const keys = [...objects.keys()]
+      .filter((key) => key.startsWith(prefix) && key > after && !isDeeper(key))
+      .toSorted();
     const page = keys.slice(0, s3.pageKeys);
     const isTruncated = page.length < keys.length;
     const next = isTruncated ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : "";
     const contents = page.map((key) => {
       const size = objects.get(key)?.content.byteLength;
-      return `<Contents><Key>${key}</Key><Size>${size}</Size><ETag>"${etags.get(key)}"</ETag></Contents>`;
+      const about = `<Size>${size}</Size><ETag>"${etags.get(key)}"</ETag>`;
+      const modified = new Date(storedAtMs.get(key) ?? Date.now()).toISOString();
+      return `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified>${about}</Contents>`;
     });
     return xml(
       `<ListBucketResult><Name>${bucket}</Name><Prefix>${prefix}</Prefix><KeyCount>${page.length}</KeyCount>` +
@@ -172,6 +182,7 @@ export function startS3(bucket: string): S3Server {
   const s3: S3Server = {
     url: server.url.origin,
     objects,
+    storedAtMs,
     uploads,
     asked,
     get headers() {
