@@ -37,6 +37,8 @@ import text34 from "./0015_idempotency_keys.down.sql" with { type: "text" };
 import text35 from "./0015_idempotency_keys.up.sql" with { type: "text" };
 import text36 from "./0016_imports.down.sql" with { type: "text" };
 import text37 from "./0016_imports.up.sql" with { type: "text" };
+import text38 from "./0017_avatars_named.down.sql" with { type: "text" };
+import text39 from "./0017_avatars_named.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -77,4 +79,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0015_idempotency_keys.up.sql": text35,
   "0016_imports.down.sql": text36,
   "0016_imports.up.sql": text37,
+  "0017_avatars_named.down.sql": text38,
+  "0017_avatars_named.up.sql": text39,
 };

@@ -1,31 +1,59 @@
-import type { Command } from "./command.ts";
+import type { Core } from "../core/core.ts";
+import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
+import { Fault } from "../core/fault.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { Refusal } from "./failures.ts";
 import { withCore } from "./with-core.ts";
 import { refuseUsage, withSettings } from "./with-settings.ts";
 
 export const maintenanceCommand: Command = {
   name: "maintenance",
-  summary: "Remove what has expired now, rather than at the server's next hour",
-  usage: "latchkey maintenance run [--env-file FILE]",
+  summary: "Remove what has expired now, or pictures that nobody has",
+  usage: "latchkey maintenance run | avatars [--env-file FILE]",
   options: [
     ["run", "expired tokens, dead sessions, forgotten login attempts, and audit rows past their retention"],
+    ["avatars", "avatars in UPLOAD_DIR or UPLOAD_URL that no account names, once they are a day old"],
     ENV_FILE_OPTION,
   ],
-  examples: ["latchkey maintenance run"],
+  examples: ["latchkey maintenance run", "latchkey maintenance avatars"],
 
   run(args, terminal) {
-    return withSettings(this, args, terminal, async (config, [verb, extra]) => {
-      if (verb !== "run") return refuseUsage(this, "takes run", terminal);
-      if (extra !== undefined) return refuseUsage(this, `run does not take "${extra}"`, terminal);
-      return withCore(config, terminal, { migrates: true }, async (core) => {
-        const report = Object.entries(await core.housekeeping.run());
-        const width = Math.max(...report.map(([task]) => task.length));
-        for (const [task, removed] of report) {
-          terminal.out(`${task.padEnd(width)}  ${removed === null ? "failed" : `${removed} removed`}`);
-        }
-        return report.some(([, removed]) => removed === null) ? exitCodes.failure : exitCodes.ok;
-      });
+    return withSettings(this, args, terminal, async (config, [verb = "", extra]) => {
+      const task = TASKS.get(verb);
+      if (task === undefined) return refuseUsage(this, "takes run or avatars", terminal);
+      if (extra !== undefined) return refuseUsage(this, `${verb} does not take "${extra}"`, terminal);
+      return withCore(config, terminal, { migrates: true }, (core) => task(core, terminal));
     });
   },
 };
+
+const TASKS = new Map([
+  ["run", removeExpired],
+  ["avatars", removeOrphanedAvatars],
+]);
+
+async function removeExpired({ housekeeping }: Core, terminal: Terminal): Promise<number> {
+  const report = Object.entries(await housekeeping.run());
+  const width = Math.max(...report.map(([task]) => task.length));
+  for (const [task, removed] of report) {
+    terminal.out(`${task.padEnd(width)}  ${removed === null ? "failed" : `${removed} removed`}`);
+  }
+  return report.some(([, removed]) => removed === null) ? exitCodes.failure : exitCodes.ok;
+}
+
+async function removeOrphanedAvatars({ orphanedAvatars }: Core, terminal: Terminal): Promise<number> {
+  const { removed, failed } = await orphanedAvatars.remove().catch(refuseUnavailable);
+  terminal.out(`avatars  ${removed} removed${failed === 0 ? "" : `, ${failed} could not be`}`);
+  return failed === 0 ? exitCodes.ok : exitCodes.failure;
+}
+
+/** Else it would be said of the database alone. */
+function refuseUnavailable(error: unknown): never {
+  if (!Fault.is(error, "unavailable")) throw error;
+  const reason = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  throw new Refusal(
+    `the avatars or the database cannot be reached${reason}; see UPLOAD_URL and DATABASE_URL`,
+    exitCodes.unavailable,
+  );
+}

@@ -85,15 +85,25 @@ export class Avatars {
     return { content, type };
   }
 
-  /** A file that nobody refers to any more. That it cannot be deleted now is no reason to fail what was done. */
-  async discard(file: string | null): Promise<void> {
-    if (file === null) return;
+  /**
+   * A file that nobody refers to any more; answers whether it is gone. That it cannot be deleted now is no reason to
+   * fail what was done: `OrphanedAvatars` finds it later.
+   */
+  async discard(file: string | null): Promise<boolean> {
+    if (file === null) return false;
     try {
       await this.#files.delete(file);
+      return true;
     } catch (error) {
       this.#log.error("avatar.not_deleted", { file }, error);
+      return false;
     }
   }
+}
+
+/** Whether this program would have made such a name: others may keep files of theirs in the same place. */
+export function isAvatarName(file: string): boolean {
+  return typeOf(file) !== null;
 }
 
 /** Null for a name that this program would not have made: none such ever reaches the store. */

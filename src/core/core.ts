@@ -16,6 +16,7 @@ import type { JsonWebKeySet, Keyring } from "./keyring.ts";
 import type { LockoutPolicy } from "./lockout.ts";
 import type { Log } from "./log.ts";
 import { Logins } from "./logins.ts";
+import { OrphanedAvatars } from "./orphaned-avatars.ts";
 import { Pages } from "./pages.ts";
 import { PersonalTokens, TokenUses } from "./personal-tokens.ts";
 import { raised } from "./passwords.ts";
@@ -36,6 +37,7 @@ export interface Core {
   readonly audit: Audit;
   readonly authentication: Authentication;
   readonly avatars: Avatars;
+  readonly orphanedAvatars: OrphanedAvatars;
   readonly clock: Clock;
   readonly housekeeping: Housekeeping;
   readonly items: Items;
@@ -93,6 +95,7 @@ export function createCore(parts: {
     audit,
     authentication: new Authentication({ store, tokens, uses: tokenUses, clock }),
     avatars,
+    orphanedAvatars: new OrphanedAvatars({ avatars, files, store, clock }),
     clock,
     housekeeping: new Housekeeping({ store, audit, clock, log, policy: housekeepingPolicy(policy) }),
     idempotency: new Idempotency({ store, clock, secret }),

@@ -78,6 +78,10 @@ export interface AccountReads {
   /** Those that are not deleted. */
   liveSlice(slice: Slice<"created_at">): Promise<readonly Account[]>;
   liveCount(): Promise<number>;
+  /** When the first of those that are still there was made; deleted accounts count. */
+  firstAtMs(): Promise<number | null>;
+  /** Those of the files that an account names. */
+  avatarsAmong(files: readonly string[]): Promise<readonly string[]>;
   /** The token of this hash with its owner, in one read; null where it is unknown, or of the other realm. */
   byPersonalToken(tokenHash: Uint8Array): Promise<{ account: Account; token: PersonalToken } | null>;
 }

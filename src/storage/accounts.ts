@@ -28,6 +28,10 @@ export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.av
 /** The same without the alias, as `RETURNING` wants them. */
 const OWN_COLUMNS = ACCOUNT_COLUMNS.replaceAll("a.", "");
 
+/** Always as many, filled up with null, which is equal to nothing: a statement is found again by its text. */
+const FILES_PER_STATEMENT = 200;
+const FILE_PLACES = Array.from({ length: FILES_PER_STATEMENT }, (_, nth) => `$${nth + 1}`).join(", ");
+
 /** What every request asks: whole texts, not put together each time, since a statement is found again by its text. */
 const STATEMENTS: Readonly<Record<Realm, ReturnType<typeof statements>>> = {
   user: statements(TABLE.user),
@@ -119,6 +123,24 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
     },
 
     liveCount: () => total(connection, `SELECT COUNT(*) AS total FROM ${table} WHERE deleted_at_ms IS NULL`),
+
+    async firstAtMs() {
+      const row = await connection.first(`SELECT created_at_ms FROM ${table} ORDER BY id LIMIT 1`);
+      return row === null ? null : integer(row, "created_at_ms");
+    },
+
+    async avatarsAmong(files) {
+      const named: string[] = [];
+      for (let from = 0; from < files.length; from += FILES_PER_STATEMENT) {
+        const asked = files.slice(from, from + FILES_PER_STATEMENT);
+        const rows = await connection.all(
+          `SELECT avatar FROM ${table} WHERE avatar IN (${FILE_PLACES})`,
+          Array.from({ length: FILES_PER_STATEMENT }, (_, nth) => asked[nth] ?? null),
+        );
+        named.push(...rows.map((row) => text(row, "avatar")));
+      }
+      return named;
+    },
 
     async byPersonalToken(tokenHash) {
       const row = await connection.first(

@@ -101,6 +101,22 @@ describe("beside a running server", () => {
     expect(me.status).toBe(401);
   }, 30_000);
 
+  test("where the avatars cannot be reached it is not the database that is blamed", async () => {
+    const nowhere = {
+      UPLOAD_URL: "s3://pictures",
+      S3_ENDPOINT: "http://127.0.0.1:1",
+      S3_ACCESS_KEY_ID: "a",
+      S3_SECRET_ACCESS_KEY: "b",
+    };
+    expect(await latchkey("served.db", ["maintenance", "avatars"], "", nowhere)).toMatchObject({
+      code: 69,
+      out: "",
+      err: expect.stringMatching(
+        /^latchkey: the avatars or the database cannot be reached.*; see UPLOAD_URL/,
+      ),
+    });
+  });
+
   test("a user is promoted, blocked, deleted and purged", async () => {
     const register = (username: string) =>
       fetch(`${address}/auth/register`, {
@@ -240,7 +256,8 @@ describe("alone", () => {
       [["audit", "list", "--event", "x"], 64, "--event takes one of login.succeeded"],
       [["audit", "list", "--noted", "1:2"], 64, "list does not take --noted"],
       [["audit", "verify", "--noted", "1"], 64, "--noted takes SEQ:HASH"],
-      [["maintenance"], 64, "takes run"],
+      [["maintenance"], 64, "takes run or avatars"],
+      [["maintenance", "avatars", "all"], 64, 'avatars does not take "all"'],
     ] as const) {
       expect(await latchkey("alone.db", args)).toMatchObject({
         code,
@@ -269,6 +286,10 @@ describe("alone", () => {
       "idempotency_keys  0 removed",
       "audit             0 removed",
     ]);
+    expect(await latchkey("upkeep.db", ["maintenance", "avatars"])).toMatchObject({
+      code: 0,
+      out: "avatars  0 removed",
+    });
     expect((await latchkey("upkeep.db", ["audit", "verify"])).out).toBe(
       "the audit trail is sound, and empty",
     );

@@ -86,6 +86,22 @@ forEachEngine("the store", (_, open) => {
       });
     }
 
+    for (const realm of ["user", "admin"] as const) {
+      test(`of many files those are told that a ${realm} names`, async () => {
+        const own = (nth: number) => `${realm}-${nth}.png`;
+        const ofOther = `not-of-${realm}.png`;
+        const { id } = await insert(newAccount({ avatar: own(0) }), realm);
+        await insert(newAccount({ avatar: own(250) }), realm);
+        await insert(newAccount({ avatar: ofOther }), realm === "user" ? "admin" : "user");
+        const asked = [...Array.from({ length: 251 }, (_, nth) => own(nth)), ofOther];
+        const { avatarsAmong } = another.read.accounts(realm);
+        expect((await avatarsAmong(asked)).toSorted()).toEqual([own(0), own(250)]);
+        await store.write((tx) => tx.accounts(realm).delete(id, NOW_MS));
+        expect(await avatarsAmong(asked)).toEqual([own(250)]);
+        expect(await avatarsAmong([])).toEqual([]);
+      });
+    }
+
     test("S7 of many who take one name at the same moment one wins, on two instances", async () => {
       const wanted = newAccount();
       const results = await Promise.allSettled(

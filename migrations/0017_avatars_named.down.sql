@@ -1,0 +1,2 @@
+DROP INDEX users_avatar;
+DROP INDEX admins_avatar;
