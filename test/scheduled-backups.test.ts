@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "bun:test";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bucketPlace, folderPlace } from "../src/backup-places.ts";
 import type { BackupPlace } from "../src/backup-places.ts";
 import { createLog } from "../src/log.ts";
+import type { Program } from "../src/program.ts";
 import { ScheduledBackups } from "../src/scheduled-backups.ts";
 import { BackupBucket } from "../src/storage/s3-backups.ts";
 import { inspectSqlite } from "../src/storage/sqlite-backup.ts";
 import { eventually } from "./support/eventually.ts";
-import { latchkey, scratchFolder } from "./support/process.ts";
-import { MovableClock } from "./support/program.ts";
+import { latchkey, MAIN, scratchFolder, serve } from "./support/process.ts";
+import { MovableClock, starter } from "./support/program.ts";
 import { S3_KEY, startS3 } from "./support/s3-server.ts";
 
 const here = scratchFolder();
@@ -116,6 +117,55 @@ describe("backups by the clock", () => {
   });
 });
 
+const start = starter(`sqlite:///${database}`);
+const AT_THREE = { BACKUP_SCHEDULE: "0 3 * * *" };
+
+/** The tasks of a program begin an hour before its backup does, by a clock that goes on as it is told. */
+function beginTasksAtTwo(program: Program): void {
+  jest.useFakeTimers({ now: new Date("2026-01-04T02:00:00Z") });
+  program.startTasks();
+}
+
+afterEach(() => void jest.useRealTimers());
+
+describe("backups that the settings ask for", () => {
+  test("begin at their hour, and none after the program has closed", async () => {
+    const folder = join(here, "asked-for");
+    const program = await start({ ...AT_THREE, BACKUP_DIR: folder });
+    const told = () => program.log.filter((line) => line.includes('"event":"backup.'));
+    beginTasksAtTwo(program);
+    jest.advanceTimersByTime(HOUR_MS - 1_000);
+    expect(existsSync(folder)).toBe(false);
+    jest.advanceTimersByTime(2_000);
+    expect(existsSync(folder)).toBe(true);
+    // It waits for the one that has just begun.
+    await program.close();
+    expect(told()).toEqual([expect.stringContaining('"event":"backup.done"')]);
+    expect(readdirSync(folder)).toEqual(["app-20260104T100000Z.db"]);
+
+    rmSync(folder, { recursive: true });
+    jest.advanceTimersByTime(25 * HOUR_MS);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test("begin in a program that serves", async () => {
+    const served = scratchFolder();
+    const hasCome = join(served, "hour-has-come.js");
+    writeFileSync(
+      hasCome,
+      `const { parse } = Bun.cron;
+      const comeAtOnce = (schedule, job) => (job(), { stop() {}, unref() { return this; } });
+      Bun.cron = Object.assign(comeAtOnce, { parse });`,
+    );
+    const command = [process.execPath, "--no-env-file", "--preload", hasCome, MAIN, "serve"];
+    const server = await serve(served, AT_THREE, command);
+    await server.printed("backup.done");
+    expect(readdirSync(join(served, "backups"))).toHaveLength(1);
+    server.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+  });
+});
+
 describe("backups by the clock into a bucket", () => {
   const s3 = startS3("copies");
   const place = {
@@ -135,6 +185,21 @@ describe("backups by the clock into a bucket", () => {
     Object.assign(s3, { hangs: false, refuses: null });
   });
   afterAll(() => s3.stop());
+
+  test("begin at their hour where the settings ask for them", async () => {
+    const program = await start({
+      ...AT_THREE,
+      BACKUP_URL: "s3://copies/nightly",
+      S3_ENDPOINT: s3.url,
+      S3_ACCESS_KEY_ID: S3_KEY.accessKeyId,
+      S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey,
+    });
+    beginTasksAtTwo(program);
+    jest.advanceTimersByTime(HOUR_MS);
+    jest.useRealTimers();
+    await eventually(() => expect(keys()).toEqual(["nightly/app-20260104T100000Z.db"]));
+    await program.close();
+  });
 
   test("are the latest few, sound, and leave nothing beside the database", async () => {
     const { backups, clock, lines } = toBucket();
