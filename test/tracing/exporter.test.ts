@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 import type { Log } from "../../src/core/log.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { SpanExporter } from "../../src/tracing/exporter.ts";
@@ -22,6 +22,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  mock.restore();
   await Promise.all(exporters.map((each) => each.close(0)));
   await collector.stop();
 });
@@ -61,11 +62,22 @@ function span(name: string): Span {
 const add = (to: SpanExporter, count: number) => {
   for (let number = 0; number < count; number += 1) to.add(span(String(number)));
 };
+/** Time that passes at once, for whoever reads how much has passed. */
+function movableTime(): { forwardMs(ms: number): void } {
+  const now = performance.now.bind(performance);
+  let aheadMs = 0;
+  spyOn(performance, "now").mockImplementation(() => now() + aheadMs);
+  return { forwardMs: (ms) => void (aheadMs += ms) };
+}
+
+/** Long enough for many of the looks that it takes every few milliseconds at what is due. */
+const someLooks = () => Bun.sleep(60);
+
 const names = () => collector.spans.map(({ name }) => name);
 
 describe("spans", () => {
   test("arrive, in batches, with the headers that the collector wants", async () => {
-    const sending = exporter({ batchSpans: 10 });
+    const sending = exporter({ batchSpans: 10, everyMs: 60_000 });
     add(sending, 25);
     await eventually(() => expect(sending.sent).toBe(25));
     expect(names()).toEqual(Array.from({ length: 25 }, (_, number) => String(number)));
@@ -112,6 +124,54 @@ describe("spans", () => {
     expect(sending.sent).toBe(1);
   });
 
+  test("wait for no longer than ten minutes, whatever the collector says", async () => {
+    const time = movableTime();
+    collector.instead = () => new Response(null, { status: 503, headers: { "retry-after": "86400" } });
+    const sending = exporter();
+    add(sending, 1);
+    await eventually(() => expect(told).toHaveLength(1));
+    time.forwardMs(9 * 60_000);
+    await someLooks();
+    expect(collector.asked).toBe(1);
+    collector.instead = null;
+    time.forwardMs(60_000);
+    await eventually(() => expect(sending.sent).toBe(1));
+  });
+
+  test("rest twice as long after each failure in a row, up to the longest, and by chance up to as much again", async () => {
+    const time = movableTime();
+    const chance = spyOn(Math, "random").mockReturnValue(0);
+    // What is no time to wait leaves the rest as it is.
+    collector.instead = () => new Response(null, { status: 503, headers: { "retry-after": "soon" } });
+    const sending = exporter({ restMs: 60_000, longestRestMs: 200_000 });
+    const restsFor = async (ms: number) => {
+      const { asked } = collector;
+      time.forwardMs(ms - 10_000);
+      await someLooks();
+      expect(collector.asked).toBe(asked);
+      time.forwardMs(10_000);
+      await eventually(() => expect(collector.asked).toBe(asked + 1));
+      // The answer has come, and the next rest has begun.
+      await someLooks();
+    };
+    add(sending, 1);
+    await eventually(() => expect(told).toHaveLength(1));
+    await restsFor(60_000);
+    await restsFor(120_000);
+    chance.mockReturnValue(0.5);
+    await restsFor(200_000);
+    await restsFor(300_000);
+
+    collector.instead = null;
+    await restsFor(300_000);
+    expect(sending.sent).toBe(1);
+    collector.instead = () => new Response(null, { status: 503 });
+    chance.mockReturnValue(0);
+    add(sending, 1);
+    await eventually(() => expect(told).toHaveLength(3));
+    await restsFor(60_000);
+  });
+
   test.each([400, 401, 404, 307, 500])(
     "that are refused with %i are dropped and not sent again",
     async (status) => {
@@ -129,12 +189,27 @@ describe("spans", () => {
     },
   );
 
-  test("that a collector takes in part are counted so", async () => {
-    collector.partialSuccess = { rejectedSpans: "2", errorMessage: "too old" };
+  test.each([
+    ["2", [3, 2], ['tracing.lost {"reason":"the collector rejected some of the spans"}']],
+    ["7", [0, 5], ['tracing.lost {"reason":"the collector rejected some of the spans"}']],
+    ["0", [5, 0], []],
+  ])(
+    "of which a collector takes a part are counted so: %s of 5 rejected",
+    async (rejectedSpans, counts, lines) => {
+      collector.partialSuccess = { rejectedSpans, errorMessage: "too old" };
+      const sending = exporter();
+      add(sending, 5);
+      await eventually(() => expect([sending.sent, sending.dropped]).toEqual(counts));
+      expect(told).toEqual(lines);
+    },
+  );
+
+  test("wait 4,096 at most, and go 512 at a time", async () => {
     const sending = exporter();
-    add(sending, 5);
-    await eventually(() => expect([sending.sent, sending.dropped]).toEqual([3, 2]));
-    expect(told).toEqual(['tracing.lost {"reason":"the collector rejected some of the spans"}']);
+    add(sending, 5_000);
+    expect(sending.dropped).toBe(904);
+    await eventually(() => expect(sending.sent).toBe(4_096));
+    expect(collector.asked).toBe(8);
   });
 
   test("wait for a collector that is gone, and what is too much is dropped and told once", async () => {
@@ -149,6 +224,9 @@ describe("spans", () => {
     await eventually(() => expect(sending.sent).toBe(4));
     expect(back.spans.map(({ name }) => name)).toEqual(["0", "1", "2", "3"]);
     expect(told.slice(2)).toEqual(['tracing.back {"dropped":0}']);
+    // It had room again: that there is none any more is news.
+    add(sending, 5);
+    expect(told.slice(3)).toEqual(['tracing.full {"waiting":4}']);
     await back.stop();
   });
 
