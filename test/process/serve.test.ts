@@ -161,10 +161,14 @@ describe("latchkey serve", () => {
     expect(taken.stderr).toContain("PORT");
 
     // 192.0.2.0/24 is kept for examples: no machine has an address of it.
-    for (const HOST of ["192.0.2.1", "no.such.host.invalid"]) {
+    for (const [HOST, reason] of [
+      ["192.0.2.1", "this machine has no such address"],
+      ["no.such.host.invalid", "cannot listen"],
+    ] as const) {
       const elsewhere = await latchkey(["serve"], { cwd: scratchFolder(), settings: { PORT: "0", HOST } });
       expect(elsewhere.exitCode).toBe(69);
       expect(elsewhere.stderr).toContain("HOST");
+      expect(elsewhere.stderr).toContain(reason);
       expect(elsewhere.stderr).not.toContain(" at ");
     }
 
@@ -179,6 +183,7 @@ describe("latchkey serve", () => {
     });
     expect(nowhere.exitCode).toBe(69);
     expect(nowhere.stderr).toContain("/no/such/folder");
+    expect(nowhere.stderr).toContain("see DATABASE_URL");
     expect(nowhere.stderr).not.toContain(" at ");
 
     writeFileSync(join(folder, "text.db"), "this is no database, whatever its name says ".repeat(100));
