@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import type { Todo } from "../../src/core/todos.ts";
 import type { TodoSelection, TodoSort } from "../../src/core/store.ts";
 import { accountReads } from "../../src/storage/accounts.ts";
 import type { Connection, Database, SqlValue } from "../../src/storage/database.ts";
@@ -57,6 +58,19 @@ const sorts: Readonly<Record<TodoSort, { readonly index: string; readonly value:
   priority: { index: "todos_by_priority", value: 2 },
   title: { index: "todos_by_title", value: "title 5" },
 };
+const PRIORITIES = ["low", "medium", "high"];
+/** What each order goes by, in the words of the core. */
+const valueOf: Readonly<Record<TodoSort, (todo: Todo) => string | number>> = {
+  created_at: ({ createdAtMs }) => createdAtMs,
+  updated_at: ({ createdAtMs, updatedAtMs }) => updatedAtMs ?? createdAtMs,
+  priority: ({ priority }) => PRIORITIES.indexOf(priority),
+  title: ({ title }) => title,
+};
+
+function compared(one: string | number, other: string | number): number {
+  return one === other ? 0 : one < other ? -1 : 1;
+}
+
 const keys = ["created_at", "updated_at", "priority", "title"] as const;
 
 forEachEngine("slices", (engine, open) => {
@@ -87,6 +101,25 @@ forEachEngine("slices", (engine, open) => {
         const [, second] = statements;
         if (second === undefined) throw new Error("no statement for the second page");
         expect(await plan(database, second)).toMatch(/AND id[<>]\?|Index Cond: .*ROW\(.*, id\) [<>] ROW/);
+      },
+    );
+
+    test.each([false, true])(
+      "go by the value and then by the id, from any offset, descending: %p",
+      async (descending) => {
+        const todos = todoReads(database.reader);
+        // A filter that no index has: the engine may sort what it finds as it likes, but for what it is told.
+        const selection: TodoSelection = { ...ALL, completed: false, words: ["TITLE"] };
+        const slice = (limit: number, offset: number) =>
+          todos.slice(1, selection, { order: { key, descending }, limit, offset, after: null });
+        const all = await slice(ROWS, 0);
+        const sign = descending ? -1 : 1;
+        const inOrder = all.toSorted(
+          (a, b) => sign * (compared(valueOf[key](a), valueOf[key](b)) || a.id - b.id),
+        );
+        expect(all).toHaveLength(ROWS / 2);
+        expect(all.map(({ id }) => id)).toEqual(inOrder.map(({ id }) => id));
+        expect(await slice(10, 35)).toEqual(inOrder.slice(35, 45));
       },
     );
   });
