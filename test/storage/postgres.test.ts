@@ -595,6 +595,15 @@ function suite(folder: string): void {
     await db.ping();
   });
 
+  test("a connection that is needed now and then stays, however old it is", async () => {
+    const db = database({ pace: { idleMs: 400, sweepMs: 20 } });
+    const pid = await backend(db);
+    for (let n = 0; n < 12; n += 1) {
+      await Bun.sleep(50);
+      expect(await backend(db)).toBe(pid);
+    }
+  });
+
   test("the end leaves no connection behind, also of what was under way", async () => {
     const other = database();
     const db = database();
