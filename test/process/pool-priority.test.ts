@@ -49,10 +49,11 @@ function isPrivileged(): boolean {
 const settings = { RATE_LIMIT_ENABLED: "false", LOG_LEVEL: "WARNING" };
 const unprivileged = isPrivileged() ? ["setpriv", "--inh-caps=-sys_nice", "--bounding-set=-sys_nice"] : [];
 
+const withoutPrivilege = [...unprivileged, process.execPath, "--no-env-file", MAIN, "serve"];
+
 if (process.platform === "linux") {
   test("S8 the threads that hash stand behind all others, and go no further than they may come back from", async () => {
-    const command = [...unprivileged, process.execPath, "--no-env-file", MAIN, "serve"];
-    const server = await serve(scratchFolder(), settings, command);
+    const server = await serve(scratchFolder(), settings, withoutPrivilege);
     await guess(server, 8);
     const hashing = hashingNiceness(server);
     expect(hashing.length).toBeGreaterThan(0);
@@ -79,17 +80,27 @@ if (process.platform === "linux") {
       "S8 they go far behind while nobody else wants the machine, and come forward where somebody does",
       async () => {
         const server = await serve(scratchFolder(), settings);
+        const careful = await serve(scratchFolder(), settings, withoutPrivilege);
         await eventuallyStand(server, 19);
+        await guess(careful, 8);
+        // Quiet, for many times as long as a hash takes, is no sign that others want the time.
+        await Bun.sleep(1_000);
+        expect(new Set(hashingNiceness(server))).toEqual(new Set([19]));
         const busy = Array.from({ length: 2 * availableParallelism() }, () =>
           Bun.spawn([process.execPath, "-e", "for (;;);"], { stdout: "ignore", stderr: "inherit" }),
         );
         try {
           await eventuallyStand(server, 10);
+          await guess(careful, 8);
         } finally {
           for (const program of busy) program.kill("SIGKILL");
         }
         await Promise.all(busy.map(({ exited }) => exited));
         await eventuallyStand(server, 19);
+        // Nor does all of that move those further that may not come back.
+        await guess(careful, 40);
+        expect(Math.max(...hashingNiceness(careful))).toBe(11);
+        expect(careful.output()).not.toContain("pool.priority_not_lowered");
         expect(server.output()).not.toContain("pool.priority_not_lowered");
       },
       4 * PATIENCE_MS,
