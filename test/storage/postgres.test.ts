@@ -596,10 +596,10 @@ function suite(folder: string): void {
   });
 
   test("a connection that is needed now and then stays, however old it is", async () => {
-    const db = database({ pace: { idleMs: 400, sweepMs: 20 } });
+    const db = database({ pace: { idleMs: 1_000, sweepMs: 20 } });
     const pid = await backend(db);
     for (let n = 0; n < 12; n += 1) {
-      await Bun.sleep(50);
+      await Bun.sleep(100);
       expect(await backend(db)).toBe(pid);
     }
   });
