@@ -100,6 +100,9 @@ export class SqliteWriter {
 
   async #drain(): Promise<void> {
     do {
+      // A turn for all who come in this one, and one for those who were just answered and write again: else two
+      // halves of them would take turns, and each would wait for the other's fsync as well as for its own.
+      await nextTurn();
       await nextTurn();
       await this.#writeBatch();
       await this.#checkpointIfDue();

@@ -171,6 +171,23 @@ describe("the disk beneath SQLite", () => {
     await database.close();
   });
 
+  test("who was just answered and writes again comes along with those who waited meanwhile", async () => {
+    const { database, disk } = await opened("together.db");
+    const before = disk.syncs;
+    disk.shut();
+    const again = add(database, "first").then(async () => {
+      // As long as an answer takes to its client, and the next request back.
+      for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      return add(database, "again");
+    });
+    await someTurns();
+    const meanwhile = add(database, "meanwhile");
+    disk.open();
+    await Promise.all([again, meanwhile]);
+    expect(disk.syncs - before).toBe(2);
+    await database.close();
+  });
+
   test("S34 where the disk fails to keep a commit nobody is told that it is kept, and nothing is written behind it", async () => {
     const told: string[] = [];
     const { database, disk, path } = await opened("failing.db", {
