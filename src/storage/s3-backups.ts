@@ -1,7 +1,7 @@
 import { closeSync, openSync, statSync, writeFileSync } from "node:fs";
 import { MINUTE_MS, SECOND_MS } from "../core/clock.ts";
 import { within } from "../core/deadline.ts";
-import { s3Client } from "./s3-client.ts";
+import { pagesOf, s3Client } from "./s3-client.ts";
 import type { S3Options } from "./s3-client.ts";
 import { PartsHash } from "./s3-parts-hash.ts";
 import { BackupRefused } from "./sqlite-backup.ts";
@@ -73,14 +73,12 @@ export class BackupBucket {
   /** All that is under the prefix, but not deeper, and begins with `begin`; in the order of the names. */
   async names(begin: string): Promise<readonly string[]> {
     const names: string[] = [];
-    let continuationToken: string | undefined;
-    do {
-      const page = await this.#ask("listed", begin, (prefix) =>
-        this.#client.list({ prefix, ...(continuationToken === undefined ? {} : { continuationToken }) }),
-      );
-      names.push(...(page.contents ?? []).map(({ key }) => key.slice(this.#place.prefix.length)));
-      continuationToken = page.isTruncated === true ? page.nextContinuationToken : undefined;
-    } while (continuationToken !== undefined);
+    const pages = pagesOf((from) =>
+      this.#ask("listed", begin, (prefix) => this.#client.list({ prefix, ...from })),
+    );
+    for await (const contents of pages) {
+      names.push(...contents.map(({ key }) => key.slice(this.#place.prefix.length)));
+    }
     return names.filter((name) => !name.includes("/")).toSorted();
   }
 

@@ -21,3 +21,15 @@ export function s3Client(options: S3Options): Bun.S3Client {
     ...(sessionToken === null ? {} : { sessionToken }),
   });
 }
+
+/** What a bucket lists, page by page. `ask` asks for one of them, from where the one before ended. */
+export async function* pagesOf(
+  ask: (from: { readonly continuationToken?: string }) => Promise<Bun.S3ListObjectsResponse>,
+): AsyncGenerator<NonNullable<Bun.S3ListObjectsResponse["contents"]>> {
+  let continuationToken: string | undefined;
+  do {
+    const page = await ask(continuationToken === undefined ? {} : { continuationToken });
+    yield page.contents ?? [];
+    continuationToken = page.isTruncated === true ? page.nextContinuationToken : undefined;
+  } while (continuationToken !== undefined);
+}

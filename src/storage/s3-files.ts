@@ -2,7 +2,7 @@ import type { FileStore, StoredFile } from "../core/avatars.ts";
 import { SECOND_MS } from "../core/clock.ts";
 import { within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
-import { s3Client } from "./s3-client.ts";
+import { pagesOf, s3Client } from "./s3-client.ts";
 import type { S3Options } from "./s3-client.ts";
 
 /** Sends a request to another program; whoever follows requests names this one's trace in the headers. */
@@ -55,10 +55,9 @@ export function s3Files(
   }
 
   /** Not deeper than the prefix. No address can be signed for this, so that the client asks it itself. */
-  async function page(continuationToken: string | undefined): Promise<Bun.S3ListObjectsResponse> {
-    const next = continuationToken === undefined ? {} : { continuationToken };
+  async function page(from: { readonly continuationToken?: string }): Promise<Bun.S3ListObjectsResponse> {
     try {
-      const listing = client.list({ prefix, delimiter: "/", ...next });
+      const listing = client.list({ prefix, delimiter: "/", ...from });
       return await within(listing, timeoutMs, "listing the bucket");
     } catch (error) {
       throw Fault.of({ kind: "unavailable" }, error);
@@ -72,12 +71,9 @@ export function s3Files(
     delete: (name) => ask("DELETE", name, (answer) => requireDone(answer, NOT_THERE)),
 
     async *list() {
-      let continuationToken: string | undefined;
-      do {
-        const { contents = [], isTruncated, nextContinuationToken } = await page(continuationToken);
+      for await (const contents of pagesOf(page)) {
         yield contents.flatMap(({ key, lastModified }) => storedFile(key.slice(prefix.length), lastModified));
-        continuationToken = isTruncated === true ? nextContinuationToken : undefined;
-      } while (continuationToken !== undefined);
+      }
     },
   };
 }
