@@ -1,7 +1,7 @@
 import type { Core } from "../core/core.ts";
+import { Fault } from "../core/fault.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
-import { Fault } from "../core/fault.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Refusal } from "./failures.ts";
 import { withCore } from "./with-core.ts";

@@ -6,8 +6,8 @@ import { closeSync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 /** By the path of the database: its log, and a connection to write the log into it. */
 const files = new Map();
 
-/** Each answers how long the log is, in bytes. */
 const tasks = {
+  /** Answers how long the log is, in bytes. */
   sync(path) {
     const { log } = opened(path);
     fdatasyncSync(log);
@@ -15,18 +15,15 @@ const tasks = {
   },
 
   checkpoint(path) {
-    const { log, database } = opened(path);
-    database.query("PRAGMA wal_checkpoint(PASSIVE)").get();
-    return fstatSync(log).size;
+    opened(path).database.query("PRAGMA wal_checkpoint(PASSIVE)").get();
   },
 
   release(path) {
     const file = files.get(path);
-    if (file === undefined) return 0;
+    if (file === undefined) return;
     files.delete(path);
     closeSync(file.log);
     file.database.close();
-    return 0;
   },
 };
 
@@ -43,7 +40,7 @@ function opened(path) {
 
 self.onmessage = ({ data: { path, task } }) => {
   try {
-    postMessage(tasks[task](path));
+    postMessage(tasks[task](path) ?? 0);
   } catch (error) {
     postMessage(String(error));
   }

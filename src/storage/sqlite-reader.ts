@@ -39,9 +39,13 @@ export class SqliteReader implements Connection {
 
   /** Until `refresh`, all reads see what is committed now. */
   hold(): void {
-    if (this.#isClosed) return;
     this.#isHeld = true;
     // A snapshot is of the moment of its first statement.
+    this.touch();
+  }
+
+  /** Fails where the file cannot be read. */
+  touch(): void {
     this.#reading().touch();
   }
 

@@ -28,7 +28,7 @@ function openAtOneMoment(path: string, onStatement: StatementListener | undefine
     handle.script(`PRAGMA busy_timeout = ${WAIT_MS}`);
     handle.openSnapshot();
     // The moment is that of the first look.
-    handle.first("SELECT 1 FROM sqlite_schema LIMIT 1");
+    handle.touch();
     return handle;
   } catch (error) {
     handle?.close();
