@@ -1,17 +1,17 @@
 // The thread of sqlite-disk.ts, which sends it tasks and says what they are. Plain JavaScript, and importing nothing
 // but what is in Bun: the binary holds it as a text.
 import { Database } from "bun:sqlite";
-import { closeSync, fdatasyncSync, fstatSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync } from "node:fs";
 
 /** By the path of the database: its log, and a connection to write the log into it. */
 const files = new Map();
 
 const tasks = {
-  /** Answers how long the log is, in bytes. */
+  /** Answers how many pages the log holds: this kind of checkpoint looks, and writes nothing. */
   sync(path) {
-    const { log } = opened(path);
+    const { log, database } = opened(path);
     fdatasyncSync(log);
-    return fstatSync(log).size;
+    return database.query("PRAGMA wal_checkpoint(NOOP)").get().log;
   },
 
   checkpoint(path) {

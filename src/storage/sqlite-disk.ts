@@ -2,7 +2,7 @@ import source from "./sqlite-disk-thread.js" with { type: "text" };
 
 /** What makes that commits outlive a power cut, and keeps the log they are in from growing. */
 export interface Disk {
-  /** Fulfils once all that was committed until now is on the disk, with the length of the log in bytes. */
+  /** Fulfils once all that was committed until now is on the disk, with how many pages the log holds. */
   sync(): Promise<number>;
   /** Writes what is in the log into the database, as far as nobody reads from it; the log is then begun anew. */
   checkpoint(): Promise<unknown>;

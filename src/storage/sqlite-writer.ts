@@ -7,10 +7,14 @@ import type { SqliteHandle } from "./sqlite-handle.ts";
 /** Bounds how long the first write of a batch waits for the last. */
 const BATCH_JOBS = 256;
 /**
- * How long the log may be before it is begun anew: about 1,000 pages, as SQLite itself has it. The file is cut to that
- * when it is, so that one that is longer holds more.
+ * How many pages the log may hold before it is written into the database and begun anew: as SQLite itself has it where
+ * nobody waits for that, four times as many where somebody does. A page that is written again and again costs a
+ * checkpoint once, so that the longer it is put off the less it costs each write.
  */
-const LOG_BYTES = 4 * 1_024 * 1_024;
+const QUIET_LOG_PAGES = 1_000;
+const BUSY_LOG_PAGES = 4_000;
+/** What is left of the file then: it is written over, and to grow would cost each fsync more. */
+const LOG_FILE_BYTES = 16 * 1_024 * 1_024;
 const LOCK_RETRY_MS = 20;
 const WATCHDOG_MS = 5_000;
 
@@ -48,7 +52,7 @@ export class SqliteWriter {
   #queue: Job[] = [];
   #drained: Promise<void> | null = null;
   #isClosed = false;
-  #logBytes = 0;
+  #logPages = 0;
   #failure: Fault | null = null;
 
   constructor(handle: SqliteHandle, options: WriterOptions) {
@@ -56,7 +60,8 @@ export class SqliteWriter {
     this.#options = options;
     // What waits for the disk is `Disk`, where the event loop does not wait with it: commits, and checkpoints.
     handle.script(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;
-      PRAGMA journal_size_limit = ${LOG_BYTES}`);
+      PRAGMA journal_size_limit = ${LOG_FILE_BYTES}`);
+    this.#adapt("shared");
   }
 
   get isBusy(): boolean {
@@ -99,15 +104,22 @@ export class SqliteWriter {
   }
 
   async #drain(): Promise<void> {
+    await this.#gather();
     do {
-      // A turn for all who come in this one, and one for those who were just answered and write again: else two
-      // halves of them would take turns, and each would wait for the other's fsync as well as for its own.
-      await nextTurn();
-      await nextTurn();
       await this.#writeBatch();
+      await this.#gather();
       await this.#checkpointIfDue();
     } while (this.#queue.length > 0);
     this.#drained = null;
+  }
+
+  /**
+   * A turn for all who come in this one, and one for those who were just answered and write again: else two halves of
+   * them would take turns, and each would wait for the other's fsync as well as for its own.
+   */
+  async #gather(): Promise<void> {
+    await nextTurn();
+    await nextTurn();
   }
 
   /** Jobs stay in the queue until the lock is ours, so that each gives up at its own hour. */
@@ -115,8 +127,7 @@ export class SqliteWriter {
     const isAlone = this.#queue[0]?.kind === "alone";
     let batch: readonly Job[] = [];
     try {
-      // Foreign keys can be switched only outside a transaction.
-      if (isAlone) this.#handle.script("PRAGMA foreign_keys = OFF");
+      if (isAlone) this.#adapt("alone");
       if (this.#failure !== null) throw this.#failure;
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
       batch = this.#queue.splice(0, this.#nextBatchLength());
@@ -127,8 +138,20 @@ export class SqliteWriter {
     } catch (error) {
       for (const job of [...batch, ...this.#queue.splice(0)]) job.settle({ error });
     } finally {
-      if (isAlone) this.#handle.script("PRAGMA foreign_keys = ON");
+      if (isAlone) this.#adapt("shared");
     }
+  }
+
+  /**
+   * Outside a transaction only. What a savepoint would bring back is kept in memory: as a file, which `temp_store` has it
+   * be from 64 KB on, it is written as much again as the database. A migration, alone, may sort a whole table.
+   */
+  #adapt(to: "shared" | "alone"): void {
+    this.#handle.script(
+      to === "shared"
+        ? "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY"
+        : "PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE",
+    );
   }
 
   async #waitForLock(): Promise<void> {
@@ -179,7 +202,7 @@ export class SqliteWriter {
     if (isSynced) this.#options.readers.hold();
     this.#handle.run("COMMIT");
     if (isSynced)
-      this.#logBytes = await this.#options.disk.sync().catch((error: unknown) => this.#stopWriting(error));
+      this.#logPages = await this.#options.disk.sync().catch((error: unknown) => this.#stopWriting(error));
   }
 
   /**
@@ -194,7 +217,7 @@ export class SqliteWriter {
 
   /** After the answers, and before the next batch: a log that is written on meanwhile cannot be begun anew. */
   async #checkpointIfDue(): Promise<void> {
-    if (this.#logBytes <= LOG_BYTES) return;
+    if (this.#logPages <= (this.#queue.length > 0 ? BUSY_LOG_PAGES : QUIET_LOG_PAGES)) return;
     try {
       await this.#options.disk.checkpoint();
     } catch (error) {

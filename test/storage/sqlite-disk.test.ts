@@ -9,8 +9,12 @@ import type { Disk } from "../../src/storage/sqlite-disk.ts";
 import { openSqlite } from "../../src/storage/sqlite.ts";
 import { failureOf } from "../support/failure.ts";
 
-/** What the log may grow to before it is begun anew. */
-const LOG_BYTES = 4 * 1_024 * 1_024;
+/** A page in the log, and how many it may hold before it is begun anew: where nobody waits, and where somebody does. */
+const LOGGED_PAGE_BYTES = 4_096 + 24;
+const QUIET_LOG_PAGES = 1_000;
+const BUSY_LOG_PAGES = 4_000;
+/** What is left of a longer file then. */
+const LOG_FILE_BYTES = 16 * 1_024 * 1_024;
 
 const folder = mkdtempSync(join(tmpdir(), "latchkey-test-"));
 
@@ -265,20 +269,37 @@ describe("the disk beneath SQLite", () => {
 
   test("a log is written into the database and begun anew, rather than growing with each write", async () => {
     const { database, disk, path } = await opened("growing.db");
-    const text = "x".repeat(200);
+    const text = "x".repeat(1_000);
     let most = 0;
     for (let batch = 0; batch < 400; batch += 1) {
       await Promise.all(Array.from({ length: 100 }, () => add(database, text)));
       most = Math.max(most, statSync(`${path}-wal`).size);
     }
-    // 40,000 lines of 200 bytes, and each of 400 batches writes its last page again: some 12 MB.
-    expect(disk.checkpoints).toBeGreaterThanOrEqual(2);
-    expect(disk.checkpoints).toBeLessThanOrEqual(4);
-    expect(most).toBeLessThan(LOG_BYTES + 200_000);
-    expect(statSync(path).size).toBeGreaterThan(6_000_000);
+    // 40,000 lines of 1,000 bytes, and each of 400 batches writes its last page again: some 43 MB.
+    expect(disk.checkpoints).toBe(2);
+    expect(most).toBeLessThan(BUSY_LOG_PAGES * LOGGED_PAGE_BYTES + 200_000);
+    expect(statSync(path).size).toBeGreaterThan(25_000_000);
     expect(await lines(database)).toBe(40_000);
     await database.close();
     expect(existsSync(`${path}-wal`)).toBe(false);
+  });
+
+  test("where nobody waits, a log is begun anew at a quarter of what it may hold", async () => {
+    const { database, disk } = await opened("quiet.db");
+    const addPages = (pages: number) => add(database, "x".repeat(pages * 4_080));
+
+    await addPages(QUIET_LOG_PAGES - 20);
+    await someTurns();
+    expect(disk.checkpoints).toBe(0);
+
+    // It still waits when the one before it is kept.
+    const [next] = await Promise.all([addPages(30).then(() => add(database, "next")), addPages(30)]);
+    expect(next).toBe(1);
+    expect(disk.checkpoints).toBe(0);
+
+    await someTurns();
+    await database.close();
+    expect(disk.checkpoints).toBe(1);
   });
 
   test("a log that somebody left long, as when killed, is begun anew with the first write", async () => {
@@ -288,13 +309,13 @@ describe("the disk beneath SQLite", () => {
       disk: { ...disk, sync: async () => 0, checkpoint: async () => 0, release: async () => 0 },
     });
     await left.write(async (connection) => {
-      await connection.run("INSERT INTO lines VALUES ($1)", ["x".repeat(2 * LOG_BYTES)]);
+      await connection.run("INSERT INTO lines VALUES ($1)", ["x".repeat(2 * LOG_FILE_BYTES)]);
     });
-    expect(statSync(`${path}-wal`).size).toBeGreaterThan(2 * LOG_BYTES);
+    expect(statSync(`${path}-wal`).size).toBeGreaterThan(2 * LOG_FILE_BYTES);
     await add(database, "first");
     await add(database, "second");
     expect(disk.checkpoints).toBe(1);
-    expect(statSync(`${path}-wal`).size).toBe(LOG_BYTES);
+    expect(statSync(`${path}-wal`).size).toBe(LOG_FILE_BYTES);
     expect(await lines(database)).toBe(3);
     await left.close();
     await database.close();
@@ -306,7 +327,7 @@ describe("the disk beneath SQLite", () => {
       path: join(folder, "unwritable.db"),
       log: { ...silentLog, error: (event) => void told.push(event) },
       disk: {
-        sync: async () => LOG_BYTES + 1,
+        sync: async () => BUSY_LOG_PAGES + 1,
         checkpoint: () => Promise.reject(new Error("the disk is full")),
         release: async () => 0,
       },

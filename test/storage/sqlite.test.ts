@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Log, silentLog } from "../../src/core/log.ts";
-import type { Connection, Database } from "../../src/storage/database.ts";
+import type { Connection, Database, Row } from "../../src/storage/database.ts";
 import { integer } from "../../src/storage/rows.ts";
 import { openSqlite } from "../../src/storage/sqlite.ts";
 import { failureOf } from "../support/failure.ts";
@@ -224,19 +224,27 @@ test("a statement is refused fewer values than it takes, and more", async () => 
     expect(await failureOf(keep(values))).toBeInstanceOf(TypeError);
 });
 
+/** How the writer is set up, in the words of the pragmas. */
+async function setUp(connection: Connection): Promise<Row> {
+  const names = ["journal_mode", "synchronous", "wal_autocheckpoint", "foreign_keys", "temp_store"];
+  const rows = await Promise.all(names.map((name) => connection.first(`PRAGMA ${name}`)));
+  return Object.assign({}, ...rows);
+}
+
 test("the file is set up to keep what was acknowledged, and its log is synced and emptied by nobody but us", async () => {
-  const pragmas = await database.write(async (connection) => [
-    await connection.first("PRAGMA journal_mode"),
-    await connection.first("PRAGMA synchronous"),
-    await connection.first("PRAGMA wal_autocheckpoint"),
-    await connection.first("PRAGMA foreign_keys"),
-  ]);
-  expect(pragmas).toEqual([
-    { journal_mode: "wal" },
-    { synchronous: 1 },
-    { wal_autocheckpoint: 0 },
-    { foreign_keys: 1 },
-  ]);
+  expect(await database.write(setUp)).toMatchObject({
+    journal_mode: "wal",
+    synchronous: 1,
+    wal_autocheckpoint: 0,
+  });
+});
+
+test("writes keep in memory what they may undo; a migration, alone, sorts in files and without foreign keys", async () => {
+  const [FILE, MEMORY] = [1, 2];
+  const shared = { foreign_keys: 1, temp_store: MEMORY };
+  expect(await database.write(setUp)).toMatchObject(shared);
+  expect(await database.writeAlone(setUp)).toMatchObject({ foreign_keys: 0, temp_store: FILE });
+  expect(await database.write(setUp)).toMatchObject(shared);
 });
 
 test("S34 a damaged file is unavailable, and says so", async () => {
