@@ -218,6 +218,8 @@ export class SqliteWriter {
   /** After the answers, and before the next batch: a log that is written on meanwhile cannot be begun anew. */
   async #checkpointIfDue(): Promise<void> {
     if (this.#logPages <= (this.#queue.length > 0 ? BUSY_LOG_PAGES : QUIET_LOG_PAGES)) return;
+    // Until the next sync says how many there are: writes that are not synced would each checkpoint again.
+    this.#logPages = 0;
     try {
       await this.#options.disk.checkpoint();
     } catch (error) {

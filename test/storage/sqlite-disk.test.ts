@@ -321,6 +321,17 @@ describe("the disk beneath SQLite", () => {
     await database.close();
   });
 
+  test("a log that was begun anew is left alone until a sync says that it has grown again", async () => {
+    const { database, disk } = await opened("once.db");
+    await add(database, "x".repeat(QUIET_LOG_PAGES * 4_096));
+    for (let write = 0; write < 3; write += 1) {
+      await someTurns();
+      await database.writeUnsynced((connection) => connection.run("INSERT INTO lines VALUES ('unsynced')"));
+    }
+    await database.close();
+    expect(disk.checkpoints).toBe(1);
+  });
+
   test("a checkpoint that fails loses nothing, and is told", async () => {
     const told: string[] = [];
     const database = openSqlite({
