@@ -51,6 +51,7 @@ export class SqliteWriter {
   readonly #options: WriterOptions;
   #queue: Job[] = [];
   #drained: Promise<void> | null = null;
+  #isWriting = false;
   #isClosed = false;
   #logPages = 0;
   #failure: Fault | null = null;
@@ -64,8 +65,9 @@ export class SqliteWriter {
     this.#adapt("shared");
   }
 
+  /** Whether anybody waits for it: what it does after the answers is its own affair. */
   get isBusy(): boolean {
-    return this.#drained !== null;
+    return this.#isWriting || this.#queue.length > 0;
   }
 
   get waiting(): number {
@@ -124,6 +126,7 @@ export class SqliteWriter {
 
   /** Jobs stay in the queue until the lock is ours, so that each gives up at its own hour. */
   async #writeBatch(): Promise<void> {
+    this.#isWriting = true;
     const isAlone = this.#queue[0]?.kind === "alone";
     let batch: readonly Job[] = [];
     try {
@@ -138,6 +141,7 @@ export class SqliteWriter {
     } catch (error) {
       for (const job of [...batch, ...this.#queue.splice(0)]) job.settle({ error });
     } finally {
+      this.#isWriting = false;
       if (isAlone) this.#adapt("shared");
     }
   }

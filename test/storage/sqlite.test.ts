@@ -301,7 +301,7 @@ test("what is no database is named", () => {
 });
 
 test("its one writer is busy while a write is open, and those behind it are counted", async () => {
-  expect(database.connections()).toEqual({ max: 1, busy: 0, idle: 1, waiting: 0 });
+  const idle = { max: 1, busy: 0, idle: 1, waiting: 0 };
   const behind: Promise<unknown>[] = [];
   await database.write(async () => {
     behind.push(
@@ -311,6 +311,12 @@ test("its one writer is busy while a write is open, and those behind it are coun
     expect(database.connections()).toEqual({ max: 1, busy: 1, idle: 0, waiting: 2 });
   });
   await Promise.all(behind);
+  expect(database.connections()).toEqual(idle);
+
+  const asked = database.write(async () => {});
+  expect(database.connections()).toEqual({ max: 1, busy: 1, idle: 0, waiting: 1 });
+  await asked;
+  expect(database.connections()).toEqual(idle);
 });
 
 test("a write is seen by whoever learns of it, also where others read while it was open", async () => {
