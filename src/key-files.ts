@@ -26,6 +26,7 @@ import {
 import { join } from "node:path";
 import { KeyError, privateKey, publicKey, publicPem } from "./core/keyring.ts";
 import type { AsymmetricAlgorithm, Key } from "./core/keyring.ts";
+import { systemCode } from "./core/system-code.ts";
 
 export const PRIVATE = "private_key.pem";
 export const PUBLIC = "public_key.pem";
@@ -329,8 +330,4 @@ function ifThere<T>(read: () => T): T | null {
     if (systemCode(error) === "ENOENT") return null;
     throw error;
   }
-}
-
-function systemCode(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 
 import type { Config, DatabaseTarget } from "../config.ts";
+import { systemCode } from "../core/system-code.ts";
 import { DatabaseRefused } from "../storage/database.ts";
 
 const SECRET_BYTES = 48;
@@ -38,7 +39,7 @@ function readKept(path: string): string | null {
   try {
     secret = readFileSync(path, "utf8").trim();
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return null;
+    if (systemCode(error) === "ENOENT") return null;
     throw error;
   }
   if (!/^[A-Za-z0-9_-]{64,}$/.test(secret)) {
@@ -57,7 +58,7 @@ function makeKept(path: string): string {
     fsyncSync(file);
     linkSync(draft, path);
   } catch (error) {
-    if (!hasCode(error, "EEXIST")) throw error;
+    if (systemCode(error) !== "EEXIST") throw error;
   } finally {
     closeSync(file);
     rmSync(draft, { force: true });
@@ -65,8 +66,4 @@ function makeKept(path: string): string {
   const kept = readKept(path);
   if (kept === null) throw new Error(`${path} vanished while it was being made`);
   return kept;
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

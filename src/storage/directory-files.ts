@@ -3,6 +3,7 @@ import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { FileStore, StoredFile } from "../core/avatars.ts";
 import { Fault } from "../core/fault.ts";
+import { systemCode } from "../core/system-code.ts";
 
 const FILES_PER_PORTION = 200;
 
@@ -36,7 +37,7 @@ export function directoryFiles(folder: string): FileStore {
     async *list() {
       // All names at once, since Bun reads a folder in no other way; what is behind them, in portions.
       const names = await readdir(folder).catch((error: unknown) =>
-        isMissing(error) ? [] : unavailable(error),
+        systemCode(error) === "ENOENT" ? [] : unavailable(error),
       );
       for (let from = 0; from < names.length; from += FILES_PER_PORTION) {
         const portion = names.slice(from, from + FILES_PER_PORTION);
@@ -54,12 +55,8 @@ async function storedFile(folder: string, name: string): Promise<StoredFile | nu
     const putAs = UNFINISHED.exec(name)?.[1] ?? name;
     return found.isFile() ? { name, putAs, storedAtMs: found.mtimeMs } : null;
   } catch (error) {
-    return isMissing(error) ? null : unavailable(error);
+    return systemCode(error) === "ENOENT" ? null : unavailable(error);
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** On the disk before its name is: a name must never lead to half a file. */

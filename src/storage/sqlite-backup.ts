@@ -15,6 +15,7 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { systemCode } from "../core/system-code.ts";
 
 /** Nothing was copied, or put in anything's place. The message is one line for the operator. */
 export class BackupRefused extends Error {
@@ -220,13 +221,17 @@ function beginsLikeSqlite(path: string): boolean {
 
 const UNREADABLE = /^SQLITE_(?:NOTADB|CORRUPT)/;
 
+/** What a file system says that gives a file no second name. */
+const WITHOUT_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP"]);
+
 /** The file under a second name, so that there is a database under the first at every moment. */
 function keepAside(target: string, asideFile: string): void {
   try {
     linkSync(target, asideFile);
   } catch (error) {
-    if (hasCode(error, "EEXIST")) throw new BackupRefused(`${asideFile} is there already: try again`, error);
-    if (!hasCode(error, "EPERM", "ENOTSUP", "EOPNOTSUPP")) throw error;
+    if (systemCode(error) === "EEXIST")
+      throw new BackupRefused(`${asideFile} is there already: try again`, error);
+    if (!WITHOUT_LINKS.has(systemCode(error) ?? "")) throw error;
     copyFileSync(target, asideFile);
   }
 }
@@ -260,8 +265,4 @@ function syncFolder(file: string): void {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }
