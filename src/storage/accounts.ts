@@ -2,6 +2,7 @@ import type { Account, Realm, Role } from "../core/accounts.ts";
 import { normalEmail, usernameKey } from "../core/identity.ts";
 import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
+import { listed, lots } from "./batches.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
 import { ownerColumn, personalToken, TOKEN_COLUMNS } from "./personal-tokens.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
@@ -27,10 +28,6 @@ export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.av
 
 /** The same without the alias, as `RETURNING` wants them. */
 const OWN_COLUMNS = ACCOUNT_COLUMNS.replaceAll("a.", "");
-
-/** Always as many, filled up with null, which is equal to nothing: a statement is found again by its text. */
-const FILES_PER_STATEMENT = 200;
-const FILE_PLACES = Array.from({ length: FILES_PER_STATEMENT }, (_, nth) => `$${nth + 1}`).join(", ");
 
 /** What every request asks: whole texts, not put together each time, since a statement is found again by its text. */
 const STATEMENTS: Readonly<Record<Realm, ReturnType<typeof statements>>> = {
@@ -131,11 +128,11 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
 
     async avatarsAmong(files) {
       const named: string[] = [];
-      for (let from = 0; from < files.length; from += FILES_PER_STATEMENT) {
-        const asked = files.slice(from, from + FILES_PER_STATEMENT);
+      for (const lot of lots(files)) {
+        const asked = listed(lot, 1);
         const rows = await connection.all(
-          `SELECT avatar FROM ${table} WHERE avatar IN (${FILE_PLACES})`,
-          Array.from({ length: FILES_PER_STATEMENT }, (_, nth) => asked[nth] ?? null),
+          `SELECT avatar FROM ${table} WHERE avatar IN ${asked.sql}`,
+          asked.values,
         );
         named.push(...rows.map((row) => text(row, "avatar")));
       }

@@ -13,7 +13,7 @@ export function listed(
   return { sql: `(${padded.map((_, at) => `$${firstPlaceholder + at}`).join(", ")})`, values: padded };
 }
 
-/** Rows for `VALUES`, parted into lots whose sizes are powers of two, for the same reason. */
+/** Rows for `VALUES`, or values for `IN`, parted into lots whose sizes are powers of two, for the same reason. */
 export function lots<T>(rows: readonly T[]): readonly (readonly T[])[] {
   const parted: (readonly T[])[] = [];
   for (let start = 0; start < rows.length;) {
