@@ -190,9 +190,7 @@ describe("backups by the clock into a bucket", () => {
     const program = await start({
       ...AT_THREE,
       BACKUP_URL: "s3://copies/nightly",
-      S3_ENDPOINT: s3.url,
-      S3_ACCESS_KEY_ID: S3_KEY.accessKeyId,
-      S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey,
+      ...s3.settings,
     });
     beginTasksAtTwo(program);
     jest.advanceTimersByTime(HOUR_MS);

@@ -3,12 +3,11 @@ import { Database } from "bun:sqlite";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { latchkey, scratchFolder } from "../support/process.ts";
-import { S3_KEY, startS3 } from "../support/s3-server.ts";
+import { startS3 } from "../support/s3-server.ts";
 
 const s3 = startS3("copies");
 const folder = scratchFolder();
-const KEY = { S3_ACCESS_KEY_ID: S3_KEY.accessKeyId, S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey };
-const SETTINGS = { DATABASE_URL: "sqlite:///app.db", S3_ENDPOINT: s3.url, ...KEY };
+const SETTINGS = { DATABASE_URL: "sqlite:///app.db", ...s3.settings };
 const run = (args: readonly string[], settings: Record<string, string> = {}) =>
   latchkey(args, { cwd: folder, settings: { ...SETTINGS, ...settings } });
 const leftovers = () => readdirSync(folder).filter((file) => /copy|part/.test(file));

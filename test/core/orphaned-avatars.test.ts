@@ -15,7 +15,7 @@ import { DAY_MS, HOUR_MS } from "../../src/core/clock.ts";
 import { failureOf } from "../support/failure.ts";
 import { forEachEngine } from "../support/program.ts";
 import type { Settings, Start, TestProgram } from "../support/program.ts";
-import { S3_KEY, startS3 } from "../support/s3-server.ts";
+import { startS3 } from "../support/s3-server.ts";
 import { someone } from "../support/someone.ts";
 
 const PICTURE = new Uint8Array(readFileSync(join(import.meta.dir, "../fixtures/images/small.png")));
@@ -58,9 +58,7 @@ function bucketPlace(): Place {
     settings: {
       ...SETTINGS,
       UPLOAD_URL: `s3://pictures/${prefix}`,
-      S3_ENDPOINT: s3.url,
-      S3_ACCESS_KEY_ID: S3_KEY.accessKeyId,
-      S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey,
+      ...s3.settings,
     },
     put(name, storedAtMs) {
       s3.objects.set(prefix + name, { content: PICTURE, type: "image/png" });

@@ -87,8 +87,8 @@ async function lines(database: Database): Promise<number> {
 }
 
 /** Long enough for a promise that waits for nothing but the event loop. */
-async function someTurns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+async function someTurns(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A database with nothing in it, and a log beside it that can be synced. */
@@ -181,7 +181,7 @@ describe("the disk beneath SQLite", () => {
     disk.shut();
     const again = add(database, "first").then(async () => {
       // As long as an answer takes to its client, and the next request back.
-      for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await someTurns(2);
       return add(database, "again");
     });
     await someTurns();
@@ -224,9 +224,9 @@ describe("the disk beneath SQLite", () => {
   });
 
   test("it is the log of this very file that is synced", async () => {
-    const path = emptyFile("whose.db");
+    const path = join(folder, "whose.db");
+    writeFileSync(path, "");
     // A device that can be opened and cannot be synced.
-    rmSync(`${path}-wal`);
     symlinkSync("/dev/null", `${path}-wal`);
     const disk = new SqliteDisk(path);
     expect(await failureOf(disk.sync())).toMatchObject({ message: expect.stringContaining("fdatasync") });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isSigned } from "./s3-signature.ts";
+import { isSigned, S3_KEY } from "./s3-signature.ts";
 
 export { S3_KEY } from "./s3-signature.ts";
 
@@ -10,6 +10,8 @@ export { S3_KEY } from "./s3-signature.ts";
  */
 export interface S3Server {
   readonly url: string;
+  /** For a program that is to use it. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly objects: Map<string, StoredObject>;
   /** When each object was stored; what has no time here was stored just now. */
   readonly storedAtMs: Map<string, number>;
@@ -181,6 +183,11 @@ export function startS3(bucket: string): S3Server {
   });
   const s3: S3Server = {
     url: server.url.origin,
+    settings: {
+      S3_ENDPOINT: server.url.origin,
+      S3_ACCESS_KEY_ID: S3_KEY.accessKeyId,
+      S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey,
+    },
     objects,
     storedAtMs,
     uploads,

@@ -307,9 +307,7 @@ forEachEngine("root avatars", (start) => {
       ...SETTINGS,
       UPLOAD_DIR: join(folder, "unused"),
       UPLOAD_URL: "s3://pictures/avatars",
-      S3_ENDPOINT: s3.url,
-      S3_ACCESS_KEY_ID: S3_KEY.accessKeyId,
-      S3_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey,
+      ...s3.settings,
     });
     const { client, token } = await signUp(inBucket);
     const put = () => client.send("PUT", "/users/me", { raw: formOf({ avatar: image("small.png") }), token });
