@@ -39,6 +39,10 @@ import text36 from "./0016_imports.down.sql" with { type: "text" };
 import text37 from "./0016_imports.up.sql" with { type: "text" };
 import text38 from "./0017_avatars_named.down.sql" with { type: "text" };
 import text39 from "./0017_avatars_named.up.sql" with { type: "text" };
+import text40 from "./0018_long_runs.down.postgres.sql" with { type: "text" };
+import text41 from "./0018_long_runs.down.sqlite.sql" with { type: "text" };
+import text42 from "./0018_long_runs.up.postgres.sql" with { type: "text" };
+import text43 from "./0018_long_runs.up.sqlite.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -81,4 +85,8 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0016_imports.up.sql": text37,
   "0017_avatars_named.down.sql": text38,
   "0017_avatars_named.up.sql": text39,
+  "0018_long_runs.down.postgres.sql": text40,
+  "0018_long_runs.down.sqlite.sql": text41,
+  "0018_long_runs.up.postgres.sql": text42,
+  "0018_long_runs.up.sqlite.sql": text43,
 };

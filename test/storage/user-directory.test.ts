@@ -1,7 +1,9 @@
 import { beforeAll, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
+import type { Account } from "../../src/core/accounts.ts";
 import type { Store, UserFilter } from "../../src/core/store.ts";
+import type { Database } from "../../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { integer, text } from "../../src/storage/rows.ts";
 import { openStore } from "../../src/storage/store.ts";
@@ -9,6 +11,7 @@ import { numbers } from "../support/numbers.ts";
 import { forEachEngine } from "./engines.ts";
 
 const USERS = 6_000;
+const SQLITE_INDEXES = ["users_search", "users_search_long"];
 const NOW_MS = 1_800_000_000_000;
 
 /** Some runs of letters are everybody's, some many people's, some nearly nobody's. */
@@ -102,6 +105,64 @@ forEachEngine("a search in the directory", (_, open) => {
       expect(await page(20, null)).toEqual(ids.slice(20, 20 + limit));
       const behind = ids[30];
       if (behind !== undefined) expect(await page(0, behind)).toEqual(ids.slice(31, 31 + limit));
+    }
+  });
+});
+
+forEachEngine("the index of searches", (engine, open) => {
+  let store: Store;
+  let database: Database;
+
+  beforeAll(async () => {
+    database = open();
+    await migrateUp(database, parseMigrations(migrationFiles), { nowMs: () => NOW_MS });
+    store = openStore(database, new AuditSealer("a secret of the tests"));
+  });
+
+  function register(name: string, phone: string | null = null): Promise<Account> {
+    return store.write((tx) =>
+      tx.accounts("user").insert({
+        email: `${name}@example.org`,
+        username: null,
+        usernameKey: null,
+        name: null,
+        phone,
+        passwordHash: "none",
+        createdAtMs: NOW_MS,
+      }),
+    );
+  }
+
+  async function find(search: string): Promise<readonly string[]> {
+    const slice = { order: { key: "id", descending: true }, limit: 9, offset: 0, after: null } as const;
+    const found = await store.read.directory.users({ search, isActive: null, deleted: false }, slice);
+    return found.map(({ email }) => email);
+  }
+
+  test("holds a text to its end", async () => {
+    await register("reachable", "+49 (0) xyz");
+    for (const search of ["0) xyz", ") xyz", "xyz", "reach", "g\n\n\n+4"]) {
+      expect(await find(search)).toEqual(["reachable@example.org"]);
+    }
+  });
+
+  test("holds what a user is called now, and nobody who is gone", async () => {
+    const change = { email: "somebody.else@example.org" };
+    const renamed = await register("first.name");
+    const gone = await register("no.longer.here");
+    await store.write((tx) => tx.accounts("user").update(renamed.id, change, NOW_MS));
+    await store.write((tx) => tx.accounts("user").delete(gone.id, NOW_MS));
+    expect(await store.write((tx) => tx.accounts("user").purge(gone.id))).toBe(true);
+    expect(await find("body.els")).toEqual(["somebody.else@example.org"]);
+    expect(await find("ody")).toEqual(["somebody.else@example.org"]);
+    expect(await find("first.name")).toEqual([]);
+    expect(await find("longer")).toEqual([]);
+    if (engine === "postgres") return;
+    // Held against the rows, which fails where they differ.
+    for (const index of SQLITE_INDEXES) {
+      await database.write((connection) =>
+        connection.run(`INSERT INTO ${index} (${index}, rank) VALUES ('integrity-check', 1)`),
+      );
     }
   });
 });
