@@ -38,6 +38,15 @@ export function startProduct(
   });
 }
 
+/** What a server does within a minute of its start, and each hour. */
+export function keepHouse(folder: string, databaseUrl: string): void {
+  const { exitCode, stderr } = Bun.spawnSync([PRODUCT, "maintenance", "run"], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl, SECRET_KEY: SECRET },
+  });
+  if (exitCode !== 0) throw new Error(`maintenance failed: ${stderr.toString()}`);
+}
+
 /** `database` is a file for `server.ts` and an address for `postgres.ts`. */
 export function startLimit(
   folder: string,

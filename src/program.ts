@@ -137,6 +137,7 @@ export async function assemble(
       recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async () => {
         await housekeeping.run();
         await housekeeping.noteTrail();
+        await housekeeping.mergeSearchIndex();
       });
     },
     announceStop() {

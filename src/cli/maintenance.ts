@@ -12,7 +12,10 @@ export const maintenanceCommand: Command = {
   summary: "Remove what has expired now, or pictures that nobody has",
   usage: "latchkey maintenance run | avatars [--env-file FILE]",
   options: [
-    ["run", "expired tokens, dead sessions, forgotten login attempts, and audit rows past their retention"],
+    [
+      "run",
+      "expired tokens, dead sessions, forgotten login attempts, audit rows past their retention; on SQLite, tidies the index of searches",
+    ],
     ["avatars", "avatars in UPLOAD_DIR or UPLOAD_URL that no account names, once they are a day old"],
     ENV_FILE_OPTION,
   ],
@@ -35,6 +38,7 @@ const TASKS = new Map([
 
 async function removeExpired({ housekeeping }: Core, terminal: Terminal): Promise<number> {
   const report = Object.entries(await housekeeping.run());
+  await housekeeping.mergeSearchIndex();
   const width = Math.max(...report.map(([task]) => task.length));
   for (const [task, removed] of report) {
     terminal.out(`${task.padEnd(width)}  ${removed === null ? "failed" : `${removed} removed`}`);

@@ -63,6 +63,11 @@ export class Housekeeping {
     return report;
   }
 
+  /** Step by step, so that requests never wait for long. */
+  async mergeSearchIndex(): Promise<void> {
+    while (await this.#store.write((tx) => tx.directory.mergeIndex()));
+  }
+
   /** A log that is kept elsewhere can later show that the trail's end was not cut off. */
   async noteTrail(): Promise<void> {
     const { seq, hash } = await this.#store.read.audit.head();

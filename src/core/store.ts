@@ -50,6 +50,7 @@ export interface Reads {
 
 export interface Writes extends Reads {
   accounts(realm: Realm): AccountWrites;
+  readonly directory: UserDirectoryWrites;
   readonly items: ItemWrites;
   readonly idempotency: IdempotencyWrites;
   readonly imports: ImportWrites;
@@ -141,6 +142,11 @@ export interface UserDirectoryReads {
   users(filter: UserFilter, slice: Slice<"id">): Promise<readonly Account[]>;
   /** How many there are; of a search that finds more than 10,000 it says 10,000. */
   count(filter: UserFilter): Promise<number>;
+}
+
+export interface UserDirectoryWrites extends UserDirectoryReads {
+  /** Does a little for the index of searches, of which each registration leaves a part; whether there is more to do. */
+  mergeIndex(): Promise<boolean>;
 }
 
 export interface UserFilter {

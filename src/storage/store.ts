@@ -14,7 +14,7 @@ import { idempotencyReads, idempotencyWrites } from "./idempotency.ts";
 import { loginAttemptWrites } from "./login-attempts.ts";
 import { personalTokenReads, personalTokenWrites } from "./personal-tokens.ts";
 import { sessionReads, sessionWrites } from "./sessions.ts";
-import { userDirectoryReads } from "./user-directory.ts";
+import { userDirectoryReads, userDirectoryWrites } from "./user-directory.ts";
 import { todoReads, todoWrites } from "./todos.ts";
 
 /** Fills the core's ports with SQL. */
@@ -83,7 +83,7 @@ class WriteTables implements Writes {
   }
 
   get directory() {
-    return userDirectoryReads(this.#connection, this.#engine);
+    return userDirectoryWrites(this.#connection, this.#engine);
   }
 
   get items() {

@@ -1,9 +1,10 @@
 import type { Account } from "../core/accounts.ts";
 import type { Slice } from "../core/pages.ts";
-import type { UserDirectoryReads, UserFilter } from "../core/store.ts";
+import type { UserDirectoryReads, UserDirectoryWrites, UserFilter } from "../core/store.ts";
 import { ACCOUNT_COLUMNS, accountOf } from "./accounts.ts";
 import type { Connection, Database, SqlValue } from "./database.ts";
 import { integerOrNull } from "./rows.ts";
+import { mergeSearchIndexes } from "./search-index.ts";
 import { total } from "./total.ts";
 import { fewCandidates, LONG_RUN } from "./user-candidates.ts";
 
@@ -32,6 +33,13 @@ export function userDirectoryReads(connection: Connection, engine: Database["eng
         ? countByPortions(connection, selection)
         : countUsers(connection, selection, COUNTED_AT_MOST);
     },
+  };
+}
+
+export function userDirectoryWrites(connection: Connection, engine: Database["engine"]): UserDirectoryWrites {
+  return {
+    ...userDirectoryReads(connection, engine),
+    mergeIndex: () => mergeSearchIndexes(connection, engine),
   };
 }
 

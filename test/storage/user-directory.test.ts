@@ -139,6 +139,39 @@ forEachEngine("the index of searches", (engine, open) => {
     return found.map(({ email }) => email);
   }
 
+  async function merge(): Promise<number> {
+    let steps = 0;
+    while (await store.write((tx) => tx.directory.mergeIndex())) steps += 1;
+    return steps;
+  }
+
+  async function parts(index: string): Promise<number> {
+    const row = await database.reader.first(`SELECT COUNT(DISTINCT segid) AS parts FROM ${index}_idx`);
+    return integer(row ?? {}, "parts");
+  }
+
+  test("is made one of its parts, step by step, where none of them is most of it", async () => {
+    for (let index = 0; index < 3; index += 1) await register(`person${index}`);
+    await merge();
+    if (engine === "sqlite") expect(await parts("users_search_long")).toBe(1);
+    await database.writeAlone((connection) => connection.script(FILL));
+    for (let index = 3; index < 6; index += 1) await register(`person${index}`);
+    if (engine === "sqlite") expect(await parts("users_search_long")).toBeGreaterThan(3);
+    const steps = await merge();
+    if (engine === "sqlite") {
+      expect(steps).toBeGreaterThan(2);
+      for (const index of SQLITE_INDEXES) expect(await parts(index)).toBe(1);
+    }
+    expect(await find("person5@")).toEqual(["person5@example.org"]);
+    expect(await find("on4")).toEqual(["person4@example.org"]);
+    expect(await find("user4321@")).toEqual(["user4321@example.org"]);
+
+    await register("person6");
+    expect(await merge()).toBe(0);
+    if (engine === "sqlite") expect(await parts("users_search_long")).toBe(2);
+    expect(await find("person6@")).toEqual(["person6@example.org"]);
+  });
+
   test("holds a text to its end", async () => {
     await register("reachable", "+49 (0) xyz");
     for (const search of ["0) xyz", ") xyz", "xyz", "reach", "g\n\n\n+4"]) {
