@@ -8,10 +8,9 @@ import { getList, getOne, http, makePeople, PASSWORD, requestsOf, send } from ".
 import type { Person } from "./people.ts";
 import { row } from "./report.ts";
 import type { Row } from "./report.ts";
-import { keepHouse, SETUP_TOKEN, startProduct } from "./servers.ts";
+import { keepHouse, SETUP_TOKEN, SQLITE_URL, startProduct } from "./servers.ts";
 import type { Server } from "./servers.ts";
 
-const DATABASE_URL = "sqlite:///./product.db";
 const FEW = 10_000;
 const MANY = 1_000_000;
 const ROUNDS = 5;
@@ -69,13 +68,13 @@ async function compare(name: string, index: number, few: Filled, many: Filled): 
 
 async function fill(folder: string, port: number, count: number): Promise<Filled> {
   mkdirSync(folder);
-  const start = () => startProduct(folder, port, DATABASE_URL);
+  const start = () => startProduct(folder, port, SQLITE_URL);
   const seeding = await start();
   const people = await makePeople(seeding);
   const admin = await makeAdmin(seeding);
   await seeding.stop();
   addRows(join(folder, "product.db"), count);
-  keepHouse(folder, DATABASE_URL);
+  keepHouse(folder, SQLITE_URL);
   const server = await start();
   return { server, cases: await casesOf(server, people, admin) };
 }

@@ -5,7 +5,7 @@ import { getOne, logIn, PASSWORD, requestsOf } from "./people.ts";
 import type { Person } from "./people.ts";
 import { median, row } from "./report.ts";
 import type { Row } from "./report.ts";
-import { startProduct } from "./servers.ts";
+import { SQLITE_URL, startProduct } from "./servers.ts";
 import type { Server } from "./servers.ts";
 
 export interface Effort {
@@ -202,7 +202,7 @@ export async function startUp(folder: string, port: number, starts: number): Pro
   const startsMs: number[] = [];
   const idleMiB: number[] = [];
   for (let turn = 0; turn < starts; turn += 1) {
-    const server = await startProduct(folder, port, "sqlite:///./product.db");
+    const server = await startProduct(folder, port, SQLITE_URL);
     startsMs.push(server.startedInMs);
     await Bun.sleep(300);
     idleMiB.push(await server.residentMiB());

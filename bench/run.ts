@@ -25,14 +25,13 @@ import type { Effort } from "./measure.ts";
 import { getList, getOne, makePeople, postOne, requestsOf } from "./people.ts";
 import { line, slower } from "./report.ts";
 import type { Report, Row } from "./report.ts";
-import { PRODUCT, startLimit, startProduct } from "./servers.ts";
+import { PRODUCT, SQLITE_URL, startLimit, startProduct } from "./servers.ts";
 import type { Server } from "./servers.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const BASELINE = join(import.meta.dir, "baseline.json");
 const PRODUCT_PORT = 8391;
 const LIMIT_PORT = 8392;
-const SQLITE = "sqlite:///./product.db";
 
 const { values: options } = parseArgs({
   options: {
@@ -71,14 +70,14 @@ async function withBoth(
 }
 
 async function onSqlite(folder: string): Promise<void> {
-  const seeding = await startProduct(folder, PRODUCT_PORT, SQLITE);
+  const seeding = await startProduct(folder, PRODUCT_PORT, SQLITE_URL);
   const people = await makePeople(seeding);
   await seeding.stop();
   tell(...(await startUp(folder, PRODUCT_PORT, options.quick ? 5 : 11)));
 
   copyFileSync(join(folder, "product.db"), join(folder, "limit.db"));
   const starts = [
-    () => startProduct(folder, PRODUCT_PORT, SQLITE),
+    () => startProduct(folder, PRODUCT_PORT, SQLITE_URL),
     () => startLimit(folder, LIMIT_PORT, "server.ts", join(folder, "limit.db")),
   ] as const;
   await withBoth(starts, async (product, limit) => {

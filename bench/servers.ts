@@ -4,6 +4,8 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "..");
 const SECRET = "only-for-measuring-Zk3v9Qm-7Yt1RwXc5Hs8Lb2N";
 export const SETUP_TOKEN = "only-for-measuring-setup-Yt1RwXc5Hs8Lb2N";
+/** Seen from the folder of each server. */
+export const SQLITE_URL = "sqlite:///./product.db";
 export const PRODUCT = join(ROOT, "dist/latchkey");
 
 /** What `/proc/PID/stat` counts times in, on every Linux there is. */
