@@ -1,7 +1,7 @@
 -- A search for one of a million users by runs of three letters reads ten thousand ids of each of them. By runs of five
 -- it reads a hundred.
 
--- The trigrams again, but where in a text each stands: nothing asks for it, and it was two thirds of the index.
+-- The trigrams again, without where in a text each stands: nothing asks for it, and it was two thirds of the index.
 DROP TRIGGER users_search_delete;
 DROP TRIGGER users_search_after_update;
 DROP TRIGGER users_search_before_update;
