@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { migrationFiles } from "../../migrations/index.ts";
 import { AuditSealer } from "../../src/core/audit-chain.ts";
 import type { Account } from "../../src/core/accounts.ts";
-import type { Store, UserFilter } from "../../src/core/store.ts";
+import type { NewAccount, Store, UserFilter } from "../../src/core/store.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { integer, text } from "../../src/storage/rows.ts";
@@ -28,6 +28,12 @@ const UNUSUAL = [
   "a name of more than twenty-four runs of three letters, and then some, to its end",
 ] as const;
 
+function register(store: Store, email: string, about: Partial<NewAccount> = {}): Promise<Account> {
+  const nameless = { username: null, usernameKey: null, name: null, phone: null };
+  const account = { ...nameless, email, passwordHash: "none", createdAtMs: NOW_MS, ...about };
+  return store.write((tx) => tx.accounts("user").insert(account));
+}
+
 forEachEngine("a search in the directory", (_, open) => {
   let store: Store;
   let everyone: readonly { readonly id: number; readonly text: string; readonly isBlocked: boolean }[];
@@ -38,17 +44,7 @@ forEachEngine("a search in the directory", (_, open) => {
     await database.writeAlone((connection) => connection.script(FILL));
     store = openStore(database, new AuditSealer("a secret of the tests"));
     for (const [index, name] of UNUSUAL.entries()) {
-      await store.write((tx) =>
-        tx.accounts("user").insert({
-          email: `unusual${index}@example.net`,
-          username: null,
-          usernameKey: null,
-          name,
-          phone: null,
-          passwordHash: "none",
-          createdAtMs: NOW_MS,
-        }),
-      );
+      await register(store, `unusual${index}@example.net`, { name });
     }
     const rows = await database.reader.all(
       "SELECT id, text, CASE WHEN is_active THEN 0 ELSE 1 END AS blocked FROM users_searched WHERE deleted_at_ms IS NULL",
@@ -119,20 +115,6 @@ forEachEngine("the index of searches", (engine, open) => {
     store = openStore(database, new AuditSealer("a secret of the tests"));
   });
 
-  function register(name: string, phone: string | null = null): Promise<Account> {
-    return store.write((tx) =>
-      tx.accounts("user").insert({
-        email: `${name}@example.org`,
-        username: null,
-        usernameKey: null,
-        name: null,
-        phone,
-        passwordHash: "none",
-        createdAtMs: NOW_MS,
-      }),
-    );
-  }
-
   async function find(search: string): Promise<readonly string[]> {
     const slice = { order: { key: "id", descending: true }, limit: 9, offset: 0, after: null } as const;
     const found = await store.read.directory.users({ search, isActive: null, deleted: false }, slice);
@@ -151,11 +133,11 @@ forEachEngine("the index of searches", (engine, open) => {
   }
 
   test("is made one of its parts, step by step, where none of them is most of it", async () => {
-    for (let index = 0; index < 3; index += 1) await register(`person${index}`);
+    for (let index = 0; index < 3; index += 1) await register(store, `person${index}@example.org`);
     await merge();
     if (engine === "sqlite") expect(await parts("users_search_long")).toBe(1);
     await database.writeAlone((connection) => connection.script(FILL));
-    for (let index = 3; index < 6; index += 1) await register(`person${index}`);
+    for (let index = 3; index < 6; index += 1) await register(store, `person${index}@example.org`);
     if (engine === "sqlite") expect(await parts("users_search_long")).toBeGreaterThan(3);
     const steps = await merge();
     if (engine === "sqlite") {
@@ -166,14 +148,14 @@ forEachEngine("the index of searches", (engine, open) => {
     expect(await find("on4")).toEqual(["person4@example.org"]);
     expect(await find("user4321@")).toEqual(["user4321@example.org"]);
 
-    await register("person6");
+    await register(store, "person6@example.org");
     expect(await merge()).toBe(0);
     if (engine === "sqlite") expect(await parts("users_search_long")).toBe(2);
     expect(await find("person6@")).toEqual(["person6@example.org"]);
   });
 
   test("holds a text to its end", async () => {
-    await register("reachable", "+49 (0) xyz");
+    await register(store, "reachable@example.org", { phone: "+49 (0) xyz" });
     for (const search of ["0) xyz", ") xyz", "xyz", "reach", "g\n\n\n+4"]) {
       expect(await find(search)).toEqual(["reachable@example.org"]);
     }
@@ -181,8 +163,8 @@ forEachEngine("the index of searches", (engine, open) => {
 
   test("holds what a user is called now, and nobody who is gone", async () => {
     const change = { email: "somebody.else@example.org" };
-    const renamed = await register("first.name");
-    const gone = await register("no.longer.here");
+    const renamed = await register(store, "first.name@example.org");
+    const gone = await register(store, "no.longer.here@example.org");
     await store.write((tx) => tx.accounts("user").update(renamed.id, change, NOW_MS));
     await store.write((tx) => tx.accounts("user").delete(gone.id, NOW_MS));
     expect(await store.write((tx) => tx.accounts("user").purge(gone.id))).toBe(true);
