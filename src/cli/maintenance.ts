@@ -38,11 +38,11 @@ const TASKS = new Map([
 
 async function removeExpired({ housekeeping }: Core, terminal: Terminal): Promise<number> {
   const report = Object.entries(await housekeeping.run());
-  await housekeeping.mergeSearchIndex();
   const width = Math.max(...report.map(([task]) => task.length));
   for (const [task, removed] of report) {
     terminal.out(`${task.padEnd(width)}  ${removed === null ? "failed" : `${removed} removed`}`);
   }
+  await housekeeping.mergeSearchIndex();
   return report.some(([, removed]) => removed === null) ? exitCodes.failure : exitCodes.ok;
 }
 
