@@ -7,6 +7,7 @@ import { SECOND_MS, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import { silentLog } from "../core/log.ts";
 import { MemoryRateLimitStore } from "../core/rate-limit.ts";
+import { systemCode } from "../core/system-code.ts";
 import { KeyFolder, KeysRefused } from "../key-files.ts";
 import type { KeyFile } from "../key-files.ts";
 import { V1_ALGORITHM } from "../program.ts";
@@ -325,8 +326,8 @@ function isWritable(path: string): boolean {
     accessSync(path, constants.R_OK | constants.W_OK);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error) return false;
-    throw error;
+    if (systemCode(error) === null) throw error;
+    return false;
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { systemCode } from "../core/system-code.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Refusal } from "./failures.ts";
 
@@ -42,8 +43,7 @@ export function readFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new Refusal(`cannot read ${path} (${code})`, exitCodes.inputOutput);
+    throw new Refusal(`cannot read ${path} (${systemCode(error) ?? String(error)})`, exitCodes.inputOutput);
   }
 }
 
