@@ -1,3 +1,5 @@
+import { closeSync, fdatasyncSync, openSync } from "node:fs";
+import { systemCode } from "../core/system-code.ts";
 import source from "./sqlite-disk-thread.js" with { type: "text" };
 
 /** What makes that commits outlive a power cut, and keeps the log they are in from growing. */
@@ -31,6 +33,30 @@ export class SqliteDisk implements Disk {
 
   release(): Promise<unknown> {
     return thread.hasBegun ? thread.ask({ path: this.#path, task: "release" }) : Promise.resolve(0);
+  }
+}
+
+/**
+ * A log that is there before the file is opened was left by a program that was killed, or is another's. What it holds
+ * may still be on its way to the disk, and whoever opens the file reads it: a power cut must not take it back then.
+ */
+export function syncLogLeft(path: string): void {
+  const log = openIfThere(`${path}-wal`);
+  if (log === null) return;
+  try {
+    fdatasyncSync(log);
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Not read-only: some systems sync no file that cannot be written through the descriptor they are given. */
+function openIfThere(path: string): number | null {
+  try {
+    return openSync(path, "r+");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
   }
 }
 

@@ -14,7 +14,7 @@ import type {
 } from "./database.ts";
 import { forOneStatement } from "./one-statement.ts";
 import { integer } from "./rows.ts";
-import { SqliteDisk } from "./sqlite-disk.ts";
+import { SqliteDisk, syncLogLeft } from "./sqlite-disk.ts";
 import type { Disk } from "./sqlite-disk.ts";
 import { SqliteHandle } from "./sqlite-handle.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
@@ -58,6 +58,7 @@ export function openSqlite(options: SqliteOptions): Database {
 function open(path: string, scratch: string | null, options: SqliteOptions): Database {
   // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
+  syncLogLeft(path);
   const writing = new SqliteHandle(path, "write", options.onStatement);
   writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;
     PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
