@@ -22,8 +22,13 @@ export class LiveSchema {
     this.#onCurrent = parts.onCurrent;
   }
 
-  /** Applies what is missing. Fails with `MigrationRefused`, and with `unavailable`. */
+  /**
+   * Applies what is missing. Fails with `MigrationRefused`, and with `unavailable`. Looks first, since nearly every
+   * start finds nothing to do: to learn that under the lock is a write, which waits for other writers and the disk.
+   */
   async migrate(): Promise<void> {
+    await this.#look();
+    if (this.#isCurrent) return;
     const applied = await migrateUp(this.#database, this.#migrations, this.#clock);
     for (const { version, name } of applied) this.#log.info("migration.applied", { version, name });
     await this.#look();

@@ -81,6 +81,22 @@ describe("latchkey serve", () => {
     expect(existsSync(join(folder, "app.db-wal"))).toBe(false);
   }, 30_000);
 
+  test("a start that has nothing to migrate waits for nobody who writes", async () => {
+    const folder = scratchFolder();
+    const first = await serve(folder);
+    first.kill("SIGTERM");
+    expect(await first.exited).toBe(0);
+
+    const other = new Database(join(folder, "app.db"));
+    other.run("BEGIN IMMEDIATE");
+    const second = await serve(folder);
+    expect((await fetch(`${second.url}/health/startup`)).status).toBe(200);
+    other.run("ROLLBACK");
+    other.close();
+    second.kill("SIGTERM");
+    expect(await second.exited).toBe(0);
+  }, 30_000);
+
   test("S35 told to stop it finishes what is in flight, says that it is not ready, and exits 0", async () => {
     const server = await serve(scratchFolder());
     const login = await openRequest(server, JSON.stringify(PERSON));
