@@ -41,8 +41,10 @@ export function createRouter(
     for (const route of routes) serve(route.method, route.path, targetOf(route, route.dialect ?? dialect));
     for (const [path, allow] of methodsByPath(routes)) {
       const target = refusal(path, dialect, Fault.of({ kind: "method_not_allowed", allow }));
-      // Each missing method is registered by itself: a parameter of another route must not catch a fixed path.
-      for (const method of METHODS) if (!allow.includes(method)) serve(method, path, target);
+      // Else a parameter of another route, asked with that method, would catch what is fixed in this one. A path that is
+      // fixed as a whole is looked for before all others.
+      if (path.includes(":"))
+        for (const method of METHODS) if (!allow.includes(method)) serve(method, path, target);
       serve("ALL", path, target);
     }
     for (const prefix of prefixes) {
