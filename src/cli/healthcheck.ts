@@ -1,4 +1,3 @@
-import { get } from "node:http";
 import { isIPv6 } from "node:net";
 
 import { parseArguments } from "./arguments.ts";
@@ -78,8 +77,12 @@ interface Answer {
   readonly body: string;
 }
 
-/** Not by `fetch`, which would ask the proxy that HTTP_PROXY names, even for 127.0.0.1. */
-function ask(url: URL, signal: AbortSignal): Promise<Answer> {
+/**
+ * Not by `fetch`, which would ask the proxy that HTTP_PROXY names, even for 127.0.0.1. Loaded here, since no other
+ * command needs it and each would start later by a tenth.
+ */
+async function ask(url: URL, signal: AbortSignal): Promise<Answer> {
+  const { get } = await import("node:http");
   return new Promise((resolve, reject) => {
     const request = get(url, { signal, agent: false }, (response) => {
       let body = "";
