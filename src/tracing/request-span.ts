@@ -24,12 +24,15 @@ export function requestName({ request, line }: AnsweredRequest): string {
  */
 export function requestAttributes({ request, status, line }: AnsweredRequest): Attributes {
   const { route, client, request: requestId } = line;
-  const url = new URL(request.url);
+  // Refused requests are told too, and one may have been refused for its host.
+  const url = URL.parse(request.url);
   return {
     "http.request.method": METHODS.has(request.method) ? request.method : OTHER_METHOD,
-    "url.scheme": url.protocol.slice(0, -1),
+    ...(url === null ? {} : { "url.scheme": url.protocol.slice(0, -1) }),
     "http.response.status_code": status,
-    ...(typeof route === "string" ? { "http.route": route, "url.path": soundPath(route, url.pathname) } : {}),
+    ...(typeof route === "string"
+      ? { "http.route": route, "url.path": soundPath(route, url?.pathname ?? "") }
+      : {}),
     ...(typeof client === "string" ? { "client.address": client } : {}),
     ...(typeof requestId === "string" ? { "latchkey.request_id": requestId } : {}),
     ...(status >= 500 ? { "error.type": String(status) } : {}),

@@ -81,7 +81,7 @@ describe("on the wire", () => {
     expect(plain.map(({ got }) => got)).toEqual(["200", "404", "422"]);
   }, 20_000);
 
-  test("S24 a request has one host, and a valid one", async () => {
+  test("S24 S26 a request has one host, and a valid one", async () => {
     const server = await serve(scratchFolder(), UNLIMITED);
     const refused = await answers(server, {
       none: "GET /health HTTP/1.1\r\n\r\n",
@@ -89,6 +89,13 @@ describe("on the wire", () => {
       "with a space": "GET /health HTTP/1.1\r\nHost: a b\r\n\r\n",
       "with a path": "GET /health HTTP/1.1\r\nHost: a/b\r\n\r\n",
       "with a user": "GET /health HTTP/1.1\r\nHost: a@b\r\n\r\n",
+      ...Object.fromEntries(
+        ["a:99999", "a:b:c", "[::", "a%zz", "1.2.3.999", "xn--", ":80"].map((host) => [
+          `no address: ${host}`,
+          // A route that makes addresses of its own from it.
+          `GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+        ]),
+      ),
     });
     expect(unlike(refused, ({ got }) => got === "400")).toEqual([]);
     const taken = await answers(server, {
