@@ -1,12 +1,14 @@
 import type { Account, Realm } from "./accounts.ts";
 import type { Actor } from "./actor.ts";
 import type { Caller } from "./caller.ts";
+import { SECOND_MS } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { looksPersonal, personalTokenHash, personalTokenProblem } from "./personal-token-text.ts";
 import type { TokenUses } from "./personal-tokens.ts";
 import type { Store } from "./store.ts";
-import type { Tokens } from "./tokens.ts";
+import { CLOCK_LEEWAY_MS } from "./tokens.ts";
+import type { AccessClaims, Tokens } from "./tokens.ts";
 
 /** What a token says by itself: the caller, but for where the request came from. */
 type Bearer = Omit<Caller, "by">;
@@ -41,8 +43,8 @@ export class Authentication {
     const found = await (looksPersonal(token)
       ? this.#byPersonalToken(realm, token)
       : this.#byAccessToken(realm, token));
-    const { account, sessionId, scopes } = found;
-    return { account, sessionId, scopes, by: { ...from, account: { realm, id: account.id } } };
+    const { account, sessionId, scopes, expiresAtMs } = found;
+    return { account, sessionId, scopes, expiresAtMs, by: { ...from, account: { realm, id: account.id } } };
   }
 
   async #byAccessToken(realm: Realm, token: string): Promise<Bearer> {
@@ -52,9 +54,18 @@ export class Authentication {
     if (found === null) throw refused("account_unknown");
     const { account, sessionOpen } = found;
     refuseUnlessLive(account);
+    if (this.#isOlder(claims, account)) throw refused("older_than_account");
     if (account.credentialsVersion !== claims.ver) throw refused("credentials_changed");
     if (!sessionOpen) throw refused("session_ended");
-    return { account, sessionId, scopes: null };
+    return { account, sessionId, scopes: null, expiresAtMs: null };
+  }
+
+  /**
+   * After a database of yesterday was restored an id may be given a second time: such a token is of who had it first.
+   * An account that is yet to be made came by an import, whose times may be of another zone, and says nothing.
+   */
+  #isOlder({ iat }: AccessClaims, { createdAtMs }: Account): boolean {
+    return iat * SECOND_MS + CLOCK_LEEWAY_MS < createdAtMs && createdAtMs <= this.#clock.nowMs();
   }
 
   /** One read for the token and its owner. A token that cannot be one is refused before that. */
@@ -67,7 +78,7 @@ export class Authentication {
     if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refused("expired");
     refuseUnlessLive(found.account);
     this.#uses.note(found.token);
-    return { account: found.account, sessionId: null, scopes };
+    return { account: found.account, sessionId: null, scopes, expiresAtMs };
   }
 }
 

@@ -17,6 +17,8 @@ export interface Caller {
   readonly sessionId: number | null;
   /** What the token is narrowed to; null for all that its owner may. */
   readonly scopes: readonly Scope[] | null;
+  /** When the personal token ends that they came with; null where it does not, and for all other tokens. */
+  readonly expiresAtMs: number | null;
   /** The same as who does something, and from where. */
   readonly by: Actor;
 }

@@ -81,7 +81,10 @@ export class PersonalTokens {
         tokenHash: personalTokenHash(secret),
         scopes,
         createdAtMs: nowMs,
-        expiresAtMs: request.expiresInDays == null ? null : nowMs + request.expiresInDays * DAY_MS,
+        expiresAtMs: earlier(
+          caller.expiresAtMs,
+          request.expiresInDays == null ? null : nowMs + request.expiresInDays * DAY_MS,
+        ),
       });
       const detail = { token: made.id, prefix: made.prefix, scopes };
       tx.audit.record({ event: "token.created", atMs: nowMs, by, subject: account, detail });
@@ -108,6 +111,12 @@ export class PersonalTokens {
     });
     this.#log.info("token.revoked", { ...told(revoked), ...logged(by) });
   }
+}
+
+/** A token makes none that outlives it. Null is never. */
+function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }
 
 /**

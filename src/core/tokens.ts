@@ -59,7 +59,8 @@ export class TokenRefused extends Error {
 export const TOKEN_ISSUER = "latchkey";
 export const TOKEN_MAX_CHARS = 4_096;
 const AUDIENCES = { user: "latchkey:user", admin: "latchkey:admin" } as const;
-const CLOCK_LEEWAY_MS = 60_000;
+/** How far the clocks of two instances may be apart. */
+export const CLOCK_LEEWAY_MS = 60_000;
 const CACHED_TOKENS = 8_192;
 
 export interface TokensOptions {

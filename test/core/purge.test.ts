@@ -35,7 +35,10 @@ forEachEngine("purging an account", (start, engine) => {
       Number((await database.reader.first(attempts, [accountSubject(id)]))?.["n"]);
     expect([await attemptsAt(account.id), await attemptsAt(other.account.id)]).toEqual([0, 1]);
     expect(
-      await core.todos.list({ account: other.account, sessionId: null, scopes: null, by: OPERATOR }, ALL),
+      await core.todos.list(
+        { account: other.account, sessionId: null, scopes: null, expiresAtMs: null, by: OPERATOR },
+        ALL,
+      ),
     ).toHaveLength(1);
     expect(await core.store.read.accounts("user").byId(account.id)).toBeNull();
     const { email } = account;

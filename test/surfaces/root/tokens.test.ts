@@ -197,6 +197,31 @@ forEachEngine("personal access tokens", (start) => {
     expect((await make({ scopes: [] })).status).toBe(201);
   });
 
+  test("a token makes no token that outlives it", async () => {
+    const owner = await someone(program(), "user");
+    const { client } = owner;
+    const path = `${ME.user}/tokens`;
+    const day = data(await client.post(path, { expires_in_days: 1 }, owner));
+    const ends = Object(day).expires_at;
+    const token = String(Object(day).token);
+    for (const days of [null, 365, 1]) {
+      const made = data(await client.post(path, { expires_in_days: days }, { token }));
+      expect(made).toMatchObject({ expires_at: ends });
+    }
+  });
+
+  test("S12 a token from before its account was made is somebody else's, who had the id before a restore", async () => {
+    const own = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { client, token, account } = await someone(own, "user");
+    expect((await client.get(ME.user, { token })).status).toBe(200);
+    own.clock.forwardMs(2 * MINUTE_MS);
+    expect((await client.get(ME.user, { token })).status).toBe(200);
+    await own.database.write((connection) =>
+      connection.run("UPDATE users SET created_at_ms = $1 WHERE id = $2", [own.clock.nowMs(), account.id]),
+    );
+    expect((await client.get(ME.user, { token })).status).toBe(401);
+  });
+
   test("S22 without the scope admin a role admin's token opens nothing of another's", async () => {
     const other = await someone(program(), "user");
     const todo = numberField(await other.client.post("/api/v1/todos", { title: "Mine" }, other), "id");
