@@ -221,6 +221,8 @@ export class SqliteWriter {
 
   /** After the answers, and before the next batch: a log that is written on meanwhile cannot be begun anew. */
   async #checkpointIfDue(): Promise<void> {
+    // What of a log is sound after a failed fsync is seen only by whoever opens it anew: it must still be there then.
+    if (this.#failure !== null) return;
     if (this.#logPages <= (this.#queue.length > 0 ? BUSY_LOG_PAGES : QUIET_LOG_PAGES)) return;
     // Until the next sync says how many there are: writes that are not synced would each checkpoint again.
     this.#logPages = 0;

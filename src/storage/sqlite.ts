@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "../core/fault.ts";
@@ -55,9 +55,11 @@ export function openSqlite(options: SqliteOptions): Database {
   }
 }
 
-function open(path: string, scratch: string | null, options: SqliteOptions): Database {
+function open(given: string, scratch: string | null, options: SqliteOptions): Database {
   // It holds password hashes: nobody but its owner reads it. SQLite gives the files beside it the same mode.
-  if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
+  if (!existsSync(given)) closeSync(openSync(given, "a", 0o600));
+  // SQLite keeps the log beside the file itself, wherever a link to it lies.
+  const path = realpathSync(given);
   syncLogLeft(path);
   const writing = new SqliteHandle(path, "write", options.onStatement);
   writing.script(`PRAGMA busy_timeout = ${OPENING_WAIT_MS}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;
@@ -147,8 +149,11 @@ class Sqlite implements Database {
     await this.#writer.close();
     this.reader.close();
     await this.#disk.release();
-    this.#writing.script("PRAGMA wal_checkpoint(TRUNCATE)");
-    this.#writing.close();
+    // The last to close writes the log into the database; after a failed fsync it is left to the next start instead.
+    if (this.#writer.failure === null) {
+      this.#writing.script("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#writing.close();
+    }
     if (this.#scratch !== null) rmSync(this.#scratch, { recursive: true, force: true });
   }
 }

@@ -216,11 +216,28 @@ describe("the disk beneath SQLite", () => {
     expect(await failureOf(database.ping())).toMatchObject(unavailable);
     expect(told).toEqual(["sqlite.sync_failed", "sqlite.commit_failed"]);
     expect(await lines(database)).toBeGreaterThanOrEqual(1);
+    await someTurns();
     await database.close();
+    // What of it is sound only the next start can tell: nothing has written it into the database.
+    expect(disk.checkpoints).toBe(0);
+    expect(statSync(`${path}-wal`).size).toBeGreaterThan(0);
 
     const again = openSqlite({ path });
     expect(await add(again, "after a restart")).toBe(1);
     await again.close();
+  });
+
+  test("a link to a database is as good as the file itself", async () => {
+    const real = join(mkdtempSync(join(folder, "real-")), "app.db");
+    const link = join(folder, "link.db");
+    symlinkSync(real, link);
+    const database = openSqlite({ path: link });
+    await database.write((connection) => connection.run("CREATE TABLE lines (text TEXT)"));
+    expect(await add(database, "kept")).toBe(1);
+    await database.close();
+    const found = openSqlite({ path: real });
+    expect(await lines(found)).toBe(1);
+    await found.close();
   });
 
   test("it is the log of this very file that is synced", async () => {
