@@ -61,8 +61,8 @@ export class Avatars {
   }
 
   /**
-   * Stores an upload and hands its file name to `use`; where that fails, no file stays. Without an upload there is
-   * no name. Fails with `malformed` for anything but a JPEG, PNG or WebP, and with `overloaded`.
+   * Stores an upload and hands its file name to `use`; where that fails, no file stays, unless it is not known whether
+   * what names it was kept: `OrphanedAvatars` finds what nobody names. Without an upload there is no name. Fails with `malformed` for anything but a JPEG, PNG or WebP, and with `overloaded`.
    */
   async keep<T>(upload: Uint8Array | null, use: (file: string | undefined) => Promise<T>): Promise<T> {
     if (upload === null) return use(undefined);
@@ -72,7 +72,7 @@ export class Avatars {
     try {
       return await use(file);
     } catch (error) {
-      await this.discard(file);
+      if (!Fault.is(error, "unavailable")) await this.discard(file);
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { FileStore, StoredFile } from "../core/avatars.ts";
 import { Fault } from "../core/fault.ts";
@@ -26,8 +26,12 @@ export function directoryFiles(folder: string): FileStore {
     },
 
     async get(name) {
-      const file = Bun.file(join(folder, name));
-      return (await file.exists()) ? file : null;
+      // Whole, while a failure can still be told: a file that is read as it is sent may be gone by then.
+      try {
+        return new Blob([await readFile(join(folder, name))]);
+      } catch (error) {
+        return systemCode(error) === "ENOENT" ? null : unavailable(error);
+      }
     },
 
     async delete(name) {

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { OPERATOR } from "../../../src/core/actor.ts";
+import { Fault } from "../../../src/core/fault.ts";
+import { failureOf } from "../../support/failure.ts";
 import { S3_KEY, startS3 } from "../../support/s3-server.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import type { TestProgram } from "../../support/program.ts";
@@ -214,6 +216,14 @@ forEachEngine("root avatars", (start) => {
     expect((await register(image("small.png"), { email })).status).toBe(409);
     expect((await register(image("small.png"), { password: "x" })).status).toBe(422);
     expect(stored()).toEqual([]);
+  });
+
+  test("a file stays where nobody knows whether what names it was kept", async () => {
+    const upload = await image("small.png").bytes();
+    const { avatars } = program().core;
+    const lost = avatars.keep(upload, () => Promise.reject(Fault.of({ kind: "unavailable" })));
+    expect(await failureOf(lost)).toMatchObject({ what: { kind: "unavailable" } });
+    expect(stored()).toHaveLength(1);
   });
 
   test("the file of an avatar that is replaced, removed or deleted goes, and of no other", async () => {
