@@ -10,6 +10,9 @@ const MULTIPART_TYPE = "multipart/form-data";
 const JSON_TYPE = "application/json";
 export const FORM_TYPES: readonly string[] = [FORM_TYPE, MULTIPART_TYPE];
 
+/** What a form's reader puts where bytes are no text. Nobody means it. */
+const REPLACEMENT = "\ufffd";
+
 /** The body of a JSON route: nothing but JSON, said to be JSON. `alternatives` are named where it is not. */
 export async function readJson(request: Request, alternatives: readonly string[] = []): Promise<unknown> {
   requireType(request, [JSON_TYPE], alternatives);
@@ -26,7 +29,7 @@ export async function readJson(request: Request, alternatives: readonly string[]
 export async function readForm(request: Request): Promise<Form> {
   const type = requireType(request, FORM_TYPES);
   const bytes = await readBytes(request, MAX_BODY_BYTES);
-  if (type === FORM_TYPE) return new Map(new URLSearchParams(decodeUtf8(bytes)));
+  if (type === FORM_TYPE) return new Map(new URLSearchParams(wellEscaped(decodeUtf8(bytes))));
   const fields = new Map<string, string>();
   (await parseMultipart(request, bytes)).forEach((value, name) => {
     if (typeof value === "string") fields.set(name, value);
@@ -73,13 +76,29 @@ async function chosenFile(files: readonly File[], maxBytes: number): Promise<Uin
   return new Uint8Array(await file.arrayBuffer());
 }
 
+/** Else what stands for no text would be read as U+FFFD, and one wrong password be as good as another. */
+function wellEscaped(text: string): string {
+  for (const [escapes] of text.matchAll(/(?:%[0-9a-f]{2})+/gi)) {
+    try {
+      decodeURIComponent(escapes);
+    } catch (error) {
+      throw notUtf8(error);
+    }
+  }
+  return text;
+}
+
 async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) {
   const contentType = request.headers.get("content-type") ?? "";
-  try {
-    return await new Response(bytes, { headers: { "content-type": contentType } }).formData();
-  } catch (error) {
-    throw Fault.of({ kind: "malformed", reason: "The body is not a valid form" }, error);
-  }
+  const form = await new Response(bytes, { headers: { "content-type": contentType } })
+    .formData()
+    .catch((error: unknown) => {
+      throw Fault.of({ kind: "malformed", reason: "The body is not a valid form" }, error);
+    });
+  form.forEach((value) => {
+    if (typeof value === "string" && value.includes(REPLACEMENT)) throw notUtf8();
+  });
+  return form;
 }
 
 export function isForm(request: Request): boolean {
@@ -111,8 +130,12 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw Fault.of({ kind: "malformed", reason: "The body is not valid UTF-8" }, error);
+    throw notUtf8(error);
   }
+}
+
+function notUtf8(cause?: unknown): Fault {
+  return Fault.of({ kind: "malformed", reason: "The body is not valid UTF-8" }, cause);
 }
 
 const arriving = new WeakSet<Request>();

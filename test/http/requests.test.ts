@@ -101,6 +101,25 @@ forEachEngine("requests", (start, engine) => {
       expect((await send(new Uint8Array([239, 187, 191, 123, 125]), "application/json")).status).toBe(422);
     });
 
+    test("S1 S26 a form of bytes that are no text answers 400, and what is meant as it stands is taken", async () => {
+      const client = program().client();
+      const login = (body: string | Uint8Array<ArrayBuffer>, type: string) =>
+        client.send("POST", "/auth/login", { raw: body, headers: { "content-type": type } });
+      const urlencoded = "application/x-www-form-urlencoded";
+      const multipart = (value: string) =>
+        Buffer.from(
+          `--b\r\nContent-Disposition: form-data; name="username"\r\n\r\nx\r\n` +
+            `--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n${value}\r\n--b--\r\n`,
+          "latin1",
+        );
+      for (const password of ["%EF%E0%F0", "a%FFb", "%C3", "%c3%28"])
+        expect((await login(`username=x&password=${password}`, urlencoded)).status).toBe(400);
+      expect((await login(multipart("\xef\xe0\xf0"), "multipart/form-data; boundary=b")).status).toBe(400);
+      for (const password of ["100%", "%zz", "%C3%A9", "\u00e9"])
+        expect((await login(`username=x&password=${password}`, urlencoded)).status).toBe(401);
+      expect((await login(multipart("\xc3\xa9"), "multipart/form-data; boundary=b")).status).toBe(401);
+    });
+
     test("S25 a JSON route takes JSON only", async () => {
       const raw = JSON.stringify({ email: "a@example.com", password: PASSWORD });
       for (const type of [
