@@ -18,9 +18,10 @@ const COLUMNS = "id, user_id, title, description, completed, priority, created_a
 
 /** Whole texts, not put together at each call: a statement is found again by its text. */
 const BY_ID = `SELECT ${COLUMNS} FROM todos WHERE id = $1`;
-const OF_ACCOUNT = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1 ORDER BY id LIMIT $2 OFFSET $3`;
+const OF_ACCOUNT = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1
+  ORDER BY created_at_ms, id LIMIT $2 OFFSET $3`;
 const OF_ACCOUNT_COMPLETED = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1 AND completed = $4
-  ORDER BY id LIMIT $2 OFFSET $3`;
+  ORDER BY created_at_ms, id LIMIT $2 OFFSET $3`;
 const INSERT = `INSERT INTO todos (user_id, title, title_key, description, description_key, priority, created_at_ms)
   VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`;
 

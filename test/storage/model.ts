@@ -45,6 +45,8 @@ export class Model implements Tables {
         .filter(
           (todo) => todo.accountId === accountId && (completed === null || todo.completed === completed),
         )
+        // Of one moment they stay in the order of their ids.
+        .toSorted((a, b) => a.createdAtMs - b.createdAtMs)
         .slice(offset, limit === null ? undefined : offset + limit),
     insert: async (given: NewTodo) => {
       const todo: Todo = { ...given, id: this.#nextId(), completed: false, updatedAtMs: null, version: 1 };

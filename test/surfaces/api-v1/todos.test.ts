@@ -89,6 +89,29 @@ forEachEngine("api-v1 todos", (start) => {
     }
   });
 
+  test("the oldest is the one that was made first, as one that came by an import, whatever its id", async () => {
+    const alice = await signUp(program());
+    const ids = [
+      await createdId(alice, "new"),
+      await createdId(alice, "old"),
+      await createdId(alice, "done"),
+    ];
+    await program().database.write((connection) =>
+      connection.run("UPDATE todos SET created_at_ms = created_at_ms - 1000 WHERE id > $1 AND user_id = $2", [
+        ids[0] ?? 0,
+        alice.id,
+      ]),
+    );
+    await alice.client.put(`${TODOS}/${ids[2]}`, { completed: true }, alice);
+    const titles = async (query: string) => {
+      const { body } = await alice.client.get(`${TODOS}${query}`, alice);
+      return Array.isArray(body) ? body.map(({ title }) => title) : body;
+    };
+    expect(await titles("")).toEqual(["old", "done", "new"]);
+    expect(await titles("?limit=2&offset=1")).toEqual(["done", "new"]);
+    expect(await titles("?completed=false")).toEqual(["old", "new"]);
+  });
+
   test("update changes what is given, leaves what is null or absent, and notes when", async () => {
     const alice = await signUp(program());
     const { client, token } = alice;
