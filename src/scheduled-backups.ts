@@ -56,7 +56,7 @@ export class ScheduledBackups {
     const startedMs = performance.now();
     const name = `${this.#begin}${stamp(nowMs)}.db`;
     const file = await this.#plan.place.keep(name, (path) => this.#copy(path));
-    const removed = await this.#removeOld();
+    const removed = await this.#removeOld(name);
     this.#removeLeftovers(`${this.#begin}${stamp(nowMs - DAY_MS)}`);
     this.#log.info("backup.done", { file, removed, ms: Math.round(performance.now() - startedMs) });
   }
@@ -71,10 +71,11 @@ export class ScheduledBackups {
     if ((await child.exited) !== 0) throw new Error(said.trim());
   }
 
-  async #removeOld(): Promise<number> {
+  /** One that a wrong clock dated ahead takes nobody's place: else each new backup would be the oldest of all. */
+  async #removeOld(latest: string): Promise<number> {
     const { place, keep } = this.#plan;
     const all = await place.names(this.#begin);
-    const old = all.filter((name) => this.#isOurs(name, /^\.db$/)).slice(0, -keep);
+    const old = all.filter((name) => name <= latest && this.#isOurs(name, /^\.db$/)).slice(0, -keep);
     for (const name of old) await place.remove(name);
     return old.length;
   }

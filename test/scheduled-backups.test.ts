@@ -77,6 +77,16 @@ describe("backups by the clock", () => {
     expect(readdirSync(folder).toSorted()).toEqual([...others, "app-20260104T100000Z.db"].toSorted());
   });
 
+  test("are kept although a wrong clock has dated others ahead", async () => {
+    const { backups, folder } = scheduled("ahead", { keep: 1 });
+    const ahead = ["app-20360101T000000Z.db", "app-20370101T000000Z.db"];
+    await backups.run();
+    for (const file of [...ahead, "app-20200101T000000Z.db"]) writeFileSync(join(folder, file), "");
+    rmSync(join(folder, "app-20260104T100000Z.db"));
+    await backups.run();
+    expect(readdirSync(folder).toSorted()).toEqual(["app-20260104T100000Z.db", ...ahead]);
+  });
+
   test("clear away what is left of those that were cut off, and of no others", async () => {
     const { backups, folder } = scheduled("torn");
     await backups.run();
