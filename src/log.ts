@@ -89,25 +89,34 @@ function describeCause(cause: unknown): string {
   return `${cause.stack ?? cause.message}${inner}`;
 }
 
+/** What may wait for a reader that has stopped reading. Two thousand requests a second fill it in ten seconds. */
+const WAITING_CHARACTERS = 4 * 1024 * 1024;
+
 /**
  * Gathers the lines of one turn of the event loop into one write to standard output. Lines are lost where its reader
- * is gone or its disk is full: requests go on without them, and a failure told here would be one more line to fail.
+ * is gone, its disk is full, or too much waits for it: requests go on without them, and a failure told here would be
+ * one more line to fail.
  */
 export function standardOutputWriter(): { write(line: string): void; flush(): Promise<void> } {
   const sink = Bun.stdout.writer({ highWaterMark: 64 * 1024 });
   let gathered = "";
-  const flush = async () => {
-    const lines = gathered;
-    gathered = "";
-    try {
-      if (lines !== "") sink.write(lines);
-      await sink.flush();
-    } catch {
-      // The next turn's lines try again.
+  let flushing: Promise<void> | null = null;
+  const flushAll = async () => {
+    while (gathered !== "") {
+      const lines = gathered;
+      gathered = "";
+      try {
+        sink.write(lines);
+        await sink.flush();
+      } catch {
+        // The next lines try again.
+      }
     }
   };
+  const flush = () => (flushing ??= flushAll().finally(() => void (flushing = null)));
   return {
     write(line) {
+      if (gathered.length > WAITING_CHARACTERS) return;
       if (gathered === "") setImmediate(flush);
       gathered += `${line}\n`;
     },
