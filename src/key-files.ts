@@ -81,13 +81,15 @@ export class KeyFolder {
     return [signing, ...(next === null ? [] : [next]), ...others];
   }
 
-  /** Changes whenever a file of the folder does; cheap enough to ask for often. */
+  /** Changes whenever a file of the folder does, or who may read it; cheap enough to ask for often. */
   stamp(): string {
     return this.#pemFiles()
       .map((file) => {
         const path = join(this.path, file);
         const facts = this.#attempt("read", path, () => statSync(path, { throwIfNoEntry: false }));
-        return facts === undefined ? file : `${file} ${facts.ino} ${facts.size} ${facts.mtimeMs}`;
+        return facts === undefined
+          ? file
+          : `${file} ${facts.ino} ${facts.size} ${facts.mtimeMs} ${facts.ctimeMs}`;
       })
       .join("\n");
   }

@@ -180,6 +180,9 @@ describe("reading the folder", () => {
     expect(folder.stamp()).not.toBe(before);
     rmSync(at("older.pem"));
     expect(folder.stamp()).toBe(before);
+    // Who may read a file is all that changes where one that could not be read is put right.
+    chmodSync(at("private_key.pem"), 0o640);
+    expect(folder.stamp()).not.toBe(before);
   });
 });
 
