@@ -3,7 +3,7 @@ import { bucketPlace, folderPlace } from "./backup-places.ts";
 import type { Config } from "./config.ts";
 import type { ProfileName, Profile } from "./core/access-tokens.ts";
 import { AuditSealer } from "./core/audit-chain.ts";
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from "./core/clock.ts";
+import { HOUR_MS, MINUTE_MS, monotonicClock, SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import { createCore } from "./core/core.ts";
 import type { Core, CorePolicy } from "./core/core.ts";
@@ -64,7 +64,7 @@ export async function assemble(
   const keys = openKeys(config, secret, log);
   const opened = openDatabase(config.database, log, meters.onStatement);
   const database = tracing?.database(opened) ?? opened;
-  const hasher = openHasher(config, meters, tracing, { clock, log });
+  const hasher = openHasher(config, meters, tracing, log);
   const core = createCore({
     store: openStore(database, new AuditSealer(secret), meters.onWrite),
     files: openFiles(config, tracing?.outgoing()),
@@ -167,7 +167,7 @@ function openHasher(
   { hashConcurrency: concurrency, hashQueue: maxQueued }: Config,
   meters: Meters,
   tracing: Tracing | null,
-  { clock, log }: { clock: Clock; log: Log },
+  log: Log,
 ): Hasher {
   const poolPriority = new PoolPriority(log);
   const watch: JobWatch = {
@@ -178,7 +178,7 @@ function openHasher(
       tracing?.onHash(durationMs);
     },
   };
-  const hasher = createHasher({ concurrency, maxQueued, clock, log, watch });
+  const hasher = createHasher({ concurrency, maxQueued, clock: monotonicClock, log, watch });
   return tracing?.hasher(hasher) ?? hasher;
 }
 

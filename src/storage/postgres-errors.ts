@@ -43,6 +43,8 @@ const LOCK_NOT_AVAILABLE = "55P03";
 const INSUFFICIENT_PRIVILEGE = "42501";
 const QUERY_CANCELLED = "57014";
 const UNIQUE_VIOLATION = "23505";
+/** So a provider stops writes where its disk is full, and so a standby answers. */
+const READ_ONLY = "25006";
 const STALE_PLAN = "cached plan must not change result type";
 
 const UNAVAILABLE_STATES = new Set([
@@ -50,6 +52,7 @@ const UNAVAILABLE_STATES = new Set([
   SERIALIZATION_FAILURE,
   DEADLOCK,
   LOCK_NOT_AVAILABLE,
+  READ_ONLY,
 ]);
 
 /** Our own words for what a statement failed with. */

@@ -314,6 +314,7 @@ function suite(folder: string): void {
     ["57014", "unavailable", "kept"],
     ["40001", "unavailable", "kept"],
     ["40P01", "unavailable", "kept"],
+    ["25006", "unavailable", "kept"],
     ["42501", "a mistake", "kept"],
     ["23514", "a mistake", "kept"],
   ])("what fails with SQLSTATE %s is %s, and its connection is %s", async (state, kind, fate) => {
