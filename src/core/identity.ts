@@ -8,7 +8,8 @@ export function normalEmail(email: string): string {
   const lower = email.trim().normalize("NFC").toLowerCase().normalize("NFC");
   const domainStart = lower.lastIndexOf("@") + 1;
   if (domainStart === 0) return lower;
-  return lower.slice(0, domainStart) + normalDomain(lower.slice(domainStart));
+  // A capital sigma has two small forms, by where in its word it stands.
+  return lower.slice(0, domainStart).replaceAll("ς", "σ") + normalDomain(lower.slice(domainStart));
 }
 
 /**

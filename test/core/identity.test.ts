@@ -62,6 +62,8 @@ describe("e-mail addresses", () => {
     expect(normalEmail("jose\u0301@example.com")).toBe("josé@example.com");
     // Of this letter only the small form is one character: it is composed after the change of case.
     expect(normalEmail("J\u030c@example.com")).toBe("\u01f0@example.com");
+    expect(normalEmail("ΑΣ@example.com")).toBe(normalEmail("ας@example.com"));
+    expect(normalEmail("ΑΣ@example.com")).toBe(normalEmail("ασ@example.com"));
     expect(normalEmail(normalEmail("İ@example.com"))).toBe(normalEmail("İ@example.com"));
   });
 
