@@ -79,7 +79,7 @@ interface Answer {
 
 /**
  * Not by `fetch`, which would ask the proxy that HTTP_PROXY names, even for 127.0.0.1. Loaded here, since no other
- * command needs it and each would start later by a tenth.
+ * command needs it and each would start later.
  */
 async function ask(url: URL, signal: AbortSignal): Promise<Answer> {
   const { get } = await import("node:http");

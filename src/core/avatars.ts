@@ -62,7 +62,8 @@ export class Avatars {
 
   /**
    * Stores an upload and hands its file name to `use`; where that fails, no file stays, unless it is not known whether
-   * what names it was kept: `OrphanedAvatars` finds what nobody names. Without an upload there is no name. Fails with `malformed` for anything but a JPEG, PNG or WebP, and with `overloaded`.
+   * what names it was kept: `OrphanedAvatars` finds what nobody names. Without an upload there is no name.
+   * Fails with `malformed` for anything but a JPEG, PNG or WebP, and with `overloaded`.
    */
   async keep<T>(upload: Uint8Array | null, use: (file: string | undefined) => Promise<T>): Promise<T> {
     if (upload === null) return use(undefined);
