@@ -47,8 +47,8 @@ export interface Program {
   startTasks(): void;
   /** From now on readiness says no, so that a load balancer sends nothing more. */
   announceStop(): void;
-  /** Also writes down what is only kept in memory. */
-  close(): Promise<void>;
+  /** Also writes down what is only kept in memory. A backup under way may take so long to become whole. */
+  close(limitMs?: number): Promise<void>;
 }
 
 /** Fails with `KeysRefused` where the key files cannot be used. */
@@ -134,21 +134,21 @@ export async function assemble(
       meters.start();
       backups?.start();
       recurring.every("token_uses", MINUTE_MS, MINUTE_MS, () => tokenUses.flush());
-      recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async () => {
-        await housekeeping.run();
+      recurring.every("housekeeping", HOUR_MS, MINUTE_MS, async (stopping) => {
+        await housekeeping.run(stopping);
         await housekeeping.noteTrail();
-        await housekeeping.mergeSearchIndex();
+        await housekeeping.mergeSearchIndex(stopping);
       });
     },
     announceStop() {
       isStopping = true;
     },
-    async close() {
+    async close(limitMs = 0) {
       keys.stop();
       meters.stop();
       sharedLimits?.close();
       await recurring.stop();
-      await backups?.stop();
+      await backups?.stop(limitMs);
       await core.tokenUses.flush().catch((error: unknown) => log.error("token_uses.lost", {}, error));
       await database.close();
       await tracing?.close();

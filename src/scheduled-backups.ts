@@ -24,6 +24,7 @@ export class ScheduledBackups {
   readonly #log: Log;
   #job: Bun.CronJob | null = null;
   #running: Promise<void> | null = null;
+  readonly #givenUp = new AbortController();
 
   constructor(parts: { database: string; plan: BackupPlan; clock: Clock; log: Log }) {
     this.#database = parts.database;
@@ -36,9 +37,12 @@ export class ScheduledBackups {
     this.#job ??= Bun.cron(this.#plan.schedule, () => this.run()).unref();
   }
 
-  /** Starts nothing more, and fulfils once a backup under way is whole or given up. */
-  async stop(): Promise<void> {
+  /** Starts nothing more, and fulfils once a backup under way is whole, or is given up since the limit is over. */
+  async stop(limitMs: number): Promise<void> {
     this.#job?.stop();
+    if (this.#running === null) return this.#plan.place.stop();
+    await Promise.race([this.#running, Bun.sleep(limitMs)]);
+    this.#givenUp.abort();
     this.#plan.place.stop();
     await this.#running;
   }
@@ -57,18 +61,25 @@ export class ScheduledBackups {
     const name = `${this.#begin}${stamp(nowMs)}.db`;
     const file = await this.#plan.place.keep(name, (path) => this.#copy(path));
     const removed = await this.#removeOld(name);
-    this.#removeLeftovers(`${this.#begin}${stamp(nowMs - DAY_MS)}`);
+    // What is left of backups that were cut off, as by a loss of power.
+    const before = `${this.#begin}${stamp(nowMs - DAY_MS)}`;
+    this.#removeDrafts((name) => name < before);
     this.#log.info("backup.done", { file, removed, ms: Math.round(performance.now() - startedMs) });
   }
 
   async #copy(path: string): Promise<void> {
+    const { signal } = this.#givenUp;
     const child = Bun.spawn([...ourselves(), "backup", path, "--from", this.#database], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
+      signal,
     });
     const said = await child.stderr.text();
-    if ((await child.exited) !== 0) throw new Error(said.trim());
+    if ((await child.exited) === 0) return;
+    if (!signal.aborted) throw new Error(said.trim());
+    this.#removeDrafts((name) => name.startsWith(basename(path)));
+    throw new Error("the program stops, and the backup was not whole in time");
   }
 
   /** One that a wrong clock dated ahead takes nobody's place: else each new backup would be the oldest of all. */
@@ -80,11 +91,10 @@ export class ScheduledBackups {
     return old.length;
   }
 
-  /** What is left of backups that were cut off, as by a loss of power. */
-  #removeLeftovers(before: string): void {
+  #removeDrafts(isLeft: (name: string) => boolean): void {
     const { draftFolder } = this.#plan.place;
     for (const name of readdirSync(draftFolder)) {
-      if (name < before && this.#isOurs(name, DRAFT)) rmSync(join(draftFolder, name));
+      if (isLeft(name) && this.#isOurs(name, DRAFT)) rmSync(join(draftFolder, name));
     }
   }
 

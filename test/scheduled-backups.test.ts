@@ -116,14 +116,24 @@ describe("backups by the clock", () => {
     expect(readdirSync(folder)).toEqual(["gone-20200101T000000Z.db"]);
   });
 
-  test("a stop waits for the one under way, and two at once are one", async () => {
+  test("a stop waits for the one under way, up to its limit, and two at once are one", async () => {
     const { backups, folder, lines } = scheduled("stopped");
     backups.start();
     void backups.run();
     void backups.run();
-    await backups.stop();
+    await backups.stop(60_000);
     expect(lines).toHaveLength(1);
     expect(readdirSync(folder)).toEqual(["app-20260104T100000Z.db"]);
+  });
+
+  test("S35 one that is not whole when the limit is over is given up, and leaves nothing behind", async () => {
+    const { backups, folder, lines } = scheduled("given-up");
+    const running = backups.run();
+    await backups.stop(0);
+    await running;
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain("the program stops, and the backup was not whole in time");
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 
@@ -277,7 +287,7 @@ describe("backups by the clock into a bucket", () => {
     const { backups, lines } = toBucket();
     void backups.run();
     await eventually(() => expect(s3.asked.at(-1)).toStartWith("PUT"));
-    await backups.stop();
+    await backups.stop(0);
     expect(lines[0]).toContain("the program stops");
     expect(drafts()).toEqual([]);
   });

@@ -130,10 +130,12 @@ function stopRequested(log: Log): Promise<void> {
 
 async function stop(program: Program, config: Config, log: Log): Promise<void> {
   program.announceStop();
-  const { shutdownTimeoutSeconds, shutdownDelaySeconds } = config;
-  await program.app.stop(shutdownTimeoutSeconds * SECOND_MS, shutdownDelaySeconds * SECOND_MS);
+  const limitMs = config.shutdownTimeoutSeconds * SECOND_MS;
+  const delayMs = config.shutdownDelaySeconds * SECOND_MS;
+  const endsAtMs = performance.now() + delayMs + limitMs;
+  await program.app.stop(limitMs, delayMs);
   // Last, so that the last of the requests are still seen.
   await program.metricsApp?.stop(0);
-  await program.close();
+  await program.close(Math.max(0, endsAtMs - performance.now()));
   log.info("server.stopped");
 }

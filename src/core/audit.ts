@@ -125,17 +125,18 @@ export class Audit {
    * Deletes what is older than so many days, some rows a write; answers how many. It begins once the oldest is a day
    * older than that, so that a quiet trail is not kept alive by its own notes about what was deleted.
    */
-  async prune(retentionDays: number): Promise<number> {
+  async prune(retentionDays: number, stopping?: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const keptFromMs = nowMs - retentionDays * DAY_MS;
     const [oldest] = await this.#store.read.audit.chain(0, 1);
     if (oldest?.row == null || oldest.row.atMs >= keptFromMs - DAY_MS) return 0;
     let pruned = 0;
-    for (;;) {
+    while (stopping?.aborted !== true) {
       const count = await this.#pruneSome(keptFromMs, nowMs);
       pruned += count;
-      if (count < PRUNED_AT_ONCE) return pruned;
+      if (count < PRUNED_AT_ONCE) break;
     }
+    return pruned;
   }
 
   /** The deleted rows' place is held by a new one, sealed like any, that names the last of them. */

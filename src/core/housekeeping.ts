@@ -28,6 +28,9 @@ export type HousekeepingReport = Readonly<Record<HousekeepingTask, number | null
 /** One write removes so many rows, so that requests never wait for long. */
 const ROWS_PER_WRITE = 200;
 
+/** For who runs it by hand, to its end. */
+const NEVER = new AbortController().signal;
+
 /** What a session leaves is kept a day longer than it must be: "expired" tells a client more than "invalid". */
 const KEPT_AFTERWARDS_MS = DAY_MS;
 
@@ -50,22 +53,22 @@ export class Housekeeping {
     this.#policy = parts.policy;
   }
 
-  /** Runs every task, whatever becomes of the others. */
-  async run(): Promise<HousekeepingReport> {
+  /** Runs every task, whatever becomes of the others; told to stop, each ends after the write that it is at. */
+  async run(stopping: AbortSignal = NEVER): Promise<HousekeepingReport> {
     const report = {
-      personal_tokens: await this.#attempt("personal_tokens", () => this.#removePersonalTokens()),
-      sessions: await this.#attempt("sessions", () => this.#removeSessions()),
-      login_attempts: await this.#attempt("login_attempts", () => this.#removeLoginAttempts()),
-      idempotency_keys: await this.#attempt("idempotency_keys", () => this.#removeIdempotencyKeys()),
-      audit: await this.#attempt("audit", () => this.#pruneAudit()),
+      personal_tokens: await this.#attempt("personal_tokens", () => this.#removePersonalTokens(stopping)),
+      sessions: await this.#attempt("sessions", () => this.#removeSessions(stopping)),
+      login_attempts: await this.#attempt("login_attempts", () => this.#removeLoginAttempts(stopping)),
+      idempotency_keys: await this.#attempt("idempotency_keys", () => this.#removeIdempotencyKeys(stopping)),
+      audit: await this.#attempt("audit", () => this.#pruneAudit(stopping)),
     };
     this.#log.info("housekeeping.done", report);
     return report;
   }
 
   /** Step by step, so that requests never wait for long. */
-  async mergeSearchIndex(): Promise<void> {
-    while (await this.#store.write((tx) => tx.directory.mergeIndex()));
+  async mergeSearchIndex(stopping: AbortSignal = NEVER): Promise<void> {
+    while (!stopping.aborted && (await this.#store.write((tx) => tx.directory.mergeIndex())));
   }
 
   /** A log that is kept elsewhere can later show that the trail's end was not cut off. */
@@ -83,47 +86,54 @@ export class Housekeeping {
     }
   }
 
-  #removePersonalTokens(): Promise<number> {
+  #removePersonalTokens(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
-    return this.#removeAll((tx) => tx.personalTokens.deleteExpired(nowMs, ROWS_PER_WRITE));
+    return this.#removeAll(stopping, (tx) => tx.personalTokens.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
 
   /**
    * A session that was ended, and one whose last token can refresh no more. As long as one can, all used tokens of
    * its family stay, however old: one that comes again shows a theft.
    */
-  async #removeSessions(): Promise<number> {
+  async #removeSessions(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const endedBeforeMs = nowMs - KEPT_AFTERWARDS_MS;
     const expiredBeforeMs = nowMs - this.#policy.accessTokenMs - KEPT_AFTERWARDS_MS;
-    const ended = await this.#removeAll((tx) => tx.sessions.deleteEnded(endedBeforeMs, ROWS_PER_WRITE));
-    const expired = await this.#removeAll((tx) => tx.sessions.deleteExpired(expiredBeforeMs, ROWS_PER_WRITE));
+    const ended = await this.#removeAll(stopping, (tx) =>
+      tx.sessions.deleteEnded(endedBeforeMs, ROWS_PER_WRITE),
+    );
+    const expired = await this.#removeAll(stopping, (tx) =>
+      tx.sessions.deleteExpired(expiredBeforeMs, ROWS_PER_WRITE),
+    );
     return ended + expired;
   }
 
   /** Only what says nothing any more, also where a lock is read from it that was never written down. */
-  #removeLoginAttempts(): Promise<number> {
+  #removeLoginAttempts(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const untouchedSinceMs = nowMs - FORGOTTEN_AFTER_MS - ABANDONED_AFTER_MS - this.#policy.lockMs;
-    return this.#removeAll((tx) => tx.loginAttempts.deleteForgotten(untouchedSinceMs, nowMs, ROWS_PER_WRITE));
+    return this.#removeAll(stopping, (tx) =>
+      tx.loginAttempts.deleteForgotten(untouchedSinceMs, nowMs, ROWS_PER_WRITE),
+    );
   }
 
-  #removeIdempotencyKeys(): Promise<number> {
+  #removeIdempotencyKeys(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
-    return this.#removeAll((tx) => tx.idempotency.deleteExpired(nowMs, ROWS_PER_WRITE));
+    return this.#removeAll(stopping, (tx) => tx.idempotency.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
 
-  async #pruneAudit(): Promise<number> {
+  async #pruneAudit(stopping: AbortSignal): Promise<number> {
     const { auditRetentionDays } = this.#policy;
-    return auditRetentionDays === null ? 0 : this.#audit.prune(auditRetentionDays);
+    return auditRetentionDays === null ? 0 : this.#audit.prune(auditRetentionDays, stopping);
   }
 
-  async #removeAll(removeSome: (tx: Writes) => Promise<number>): Promise<number> {
+  async #removeAll(stopping: AbortSignal, removeSome: (tx: Writes) => Promise<number>): Promise<number> {
     let removed = 0;
-    for (;;) {
+    while (!stopping.aborted) {
       const count = await this.#store.write(removeSome);
       removed += count;
-      if (count < ROWS_PER_WRITE) return removed;
+      if (count < ROWS_PER_WRITE) break;
     }
+    return removed;
   }
 }

@@ -8,12 +8,19 @@ export class Recurring {
   readonly #log: Log;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #running = new Map<string, Promise<void>>();
+  readonly #stopping = new AbortController();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  every(name: string, intervalMs: number, firstAfterMs: number, task: () => Promise<unknown>): void {
+  /** A task of many steps looks at the signal before each, and leaves the rest to its next run. */
+  every(
+    name: string,
+    intervalMs: number,
+    firstAfterMs: number,
+    task: (stopping: AbortSignal) => Promise<unknown>,
+  ): void {
     const again = (afterMs: number) => {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
@@ -26,18 +33,19 @@ export class Recurring {
     again(firstAfterMs);
   }
 
-  /** Starts nothing more, and fulfils once what runs is over. */
+  /** Starts nothing more, and fulfils once each task has done the step that it was at. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     await Promise.all(this.#running.values());
   }
 
-  #run(name: string, task: () => Promise<unknown>): void {
+  #run(name: string, task: (stopping: AbortSignal) => Promise<unknown>): void {
     if (this.#running.has(name)) return;
     // Called inside a promise, so that a task that throws before its first await fails the same way.
     const run = Promise.resolve()
-      .then(task)
+      .then(() => task(this.#stopping.signal))
       .then(
         () => {},
         (error: unknown) => this.#log.error("task.failed", { task: name }, error),

@@ -27,6 +27,19 @@ function open({ core }: TestProgram, account: Account) {
   return core.store.write((tx) => core.sessions.open(tx, "rotating", account, OPERATOR));
 }
 
+async function expiredTokens(program: TestProgram, many: number): Promise<void> {
+  const { account } = await someone(program, "user");
+  await program.database.write(async (connection) => {
+    for (let made = 0; made < many; made += 1) {
+      await connection.run(
+        `INSERT INTO personal_tokens (user_id, prefix, token_hash, created_at_ms, expires_at_ms)
+         VALUES ($1, 'lk_u_', $2, 1, 2)`,
+        [account.id, new Uint8Array([made >> 8, made & 255])],
+      );
+    }
+  });
+}
+
 forEachEngine("housekeeping", (start) => {
   test("expired personal tokens go, and no others", async () => {
     const program = await cleared(await start(SETTINGS));
@@ -135,18 +148,19 @@ forEachEngine("housekeeping", (start) => {
   test("many rows go in many writes, and two instances at once remove each row once", async () => {
     const program = await cleared(await start(SETTINGS));
     const other = await start(SETTINGS);
-    const { account } = await someone(program, "user");
-    await program.database.write(async (connection) => {
-      for (let made = 0; made < 450; made += 1) {
-        await connection.run(
-          `INSERT INTO personal_tokens (user_id, prefix, token_hash, created_at_ms, expires_at_ms)
-           VALUES ($1, 'lk_u_', $2, 1, 2)`,
-          [account.id, new Uint8Array([made >> 8, made & 255])],
-        );
-      }
-    });
+    await expiredTokens(program, 450);
     const reports = await Promise.all([program, other].map(({ core }) => core.housekeeping.run()));
     expect(reports.map(({ personal_tokens }) => personal_tokens ?? NaN).reduce((a, b) => a + b)).toBe(450);
     expect(await count(program, "personal_tokens")).toBe(0);
+  });
+
+  test("S35 told to stop, it ends after the write that it is at", async () => {
+    const program = await cleared(await start(SETTINGS));
+    await expiredTokens(program, 450);
+    const stopping = new AbortController();
+    const running = program.core.housekeeping.run(stopping.signal);
+    stopping.abort();
+    expect(await running).toMatchObject({ personal_tokens: 200, sessions: 0, audit: 0 });
+    expect(await count(program, "personal_tokens")).toBe(250);
   });
 });

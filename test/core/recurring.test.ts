@@ -57,6 +57,23 @@ test("S36 a throw in a task is logged and harms neither the next run nor another
   await recurring.stop();
 });
 
+test("S35 a task of many steps is told to stop, and does no step more than the one that it is at", async () => {
+  const recurring = new Recurring(silentLog);
+  const step = Promise.withResolvers<void>();
+  let steps = 0;
+  recurring.every("steps", 100, 100, async (stopping) => {
+    while (!stopping.aborted) {
+      steps += 1;
+      await step.promise;
+    }
+  });
+  await advance(100);
+  const stopped = recurring.stop();
+  step.resolve();
+  await stopped;
+  expect(steps).toBe(1);
+});
+
 test("a task that takes long is not started twice, and stopping waits for it", async () => {
   const recurring = new Recurring(silentLog);
   const gate = Promise.withResolvers<void>();
