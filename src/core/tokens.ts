@@ -165,9 +165,12 @@ export class Tokens {
   }
 }
 
-/** The token of an `Authorization` header that holds exactly one, under the scheme Bearer in any case. */
+/**
+ * What an `Authorization` header holds under the scheme Bearer, in any case. Also what can be no token, as two of them:
+ * whoever sends it is told that it is none, not that none was sent.
+ */
 export function bearerToken(header: string | null): string | null {
-  return header?.match(/^bearer +([A-Za-z0-9._~+/-]+=*)$/i)?.[1] ?? null;
+  return header?.match(/^bearer +(\S.*)$/i)?.[1] ?? null;
 }
 
 /** All that is true of a token whatever the time and the route: its form, its key, its signature, its claims. */

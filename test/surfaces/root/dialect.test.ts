@@ -36,9 +36,12 @@ forEachEngine("root dialect", (start) => {
       expect(none.status).toBe(401);
       expect(none.body).toEqual(failed("UNAUTHORIZED", "Missing or invalid Authorization header"));
       expect(none.headers.get("www-authenticate")).toBe("Bearer");
-      const bad = await client.get(path, { token: "nonsense" });
-      expect(bad.body).toEqual(failed("UNAUTHORIZED", "Invalid or expired token"));
-      expect(bad.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
+      for (const token of ["nonsense", "two words", "lk_u_a, Bearer lk_u_b", "\u00e9", "lk_a_\u00e9"]) {
+        const bad = await client.get(path, { token });
+        expect(bad.status).toBe(401);
+        expect(bad.body).toEqual(failed("UNAUTHORIZED", "Invalid or expired token"));
+        expect(bad.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
+      }
     }
   });
 
