@@ -51,6 +51,7 @@ export function createApp(parts: {
       ...unlimited(core),
       limits: config.rateLimits.enabled ? { store: limits, rules: limitRules(config) } : null,
       cors: { origins: config.corsOrigins },
+      ownOrigin: ownOrigin(config),
     },
     policy: responderPolicy(config),
     log,
@@ -76,7 +77,11 @@ export function createMetricsApp(parts: {
 }
 
 function unlimited({ authentication, idempotency }: Core): Services {
-  return { authentication, idempotency, limits: null, cors: { origins: [] } };
+  return { authentication, idempotency, limits: null, cors: { origins: [] }, ownOrigin: null };
+}
+
+function ownOrigin({ publicUrl }: Config): string | null {
+  return publicUrl === null ? null : new URL(publicUrl).origin;
 }
 
 function responderPolicy(config: Config): ResponderPolicy {
@@ -92,7 +97,8 @@ function about({ appName, database, debug }: Config): About {
   return { name: appName, version: VERSION, database: engine, isDocumented: debug };
 }
 
-function documentation(surfaces: () => readonly Surface[], { appName, publicUrl }: Config): Documentation {
+function documentation(surfaces: () => readonly Surface[], config: Config): Documentation {
+  const { appName, publicUrl } = config;
   return {
     document: () =>
       openApiDocument(surfaces(), {
@@ -102,7 +108,7 @@ function documentation(surfaces: () => readonly Surface[], { appName, publicUrl 
         serverUrl: publicUrl ?? "/",
         tokenPaths: { user: "/api/v1/auth/token", admin: "/admin/auth/login" },
       }),
-    apiOrigin: publicUrl === null ? null : new URL(publicUrl).origin,
+    apiOrigin: ownOrigin(config),
   };
 }
 

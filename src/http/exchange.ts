@@ -8,6 +8,7 @@ import type { Idempotency } from "../core/idempotency.ts";
 import { clientKey } from "../core/client-address.ts";
 import type { RateLimitRule, RateLimitStore } from "../core/rate-limit.ts";
 import { bearerToken } from "../core/tokens.ts";
+import { isOriginOf } from "./host.ts";
 import { readForm } from "./body.ts";
 import type { Form } from "./body.ts";
 
@@ -23,6 +24,8 @@ export interface Services {
     readonly rules: Readonly<Record<LimitName, RateLimitRule>>;
   } | null;
   readonly cors: { readonly origins: readonly string[] };
+  /** Where browsers reach this server, if it was told. */
+  readonly ownOrigin: string | null;
 }
 
 /** One request on its way: what is known of it, and who it turned out to be from. */
@@ -126,8 +129,9 @@ export class Exchange {
    */
   requireOwnOrigin(): void {
     const origin = this.header("origin");
-    if (origin === null || this.#services.cors.origins.includes(origin)) return;
-    if (URL.canParse(origin) && new URL(origin).host === this.header("host")) return;
+    const { cors, ownOrigin } = this.#services;
+    if (origin === null || origin === ownOrigin || cors.origins.includes(origin)) return;
+    if (isOriginOf(this.header("host") ?? "", origin)) return;
     throw Fault.of({ kind: "forbidden", why: { rule: "foreign_origin" } });
   }
 }

@@ -23,3 +23,12 @@ export function requireSoundHost(request: Request): void {
 export function withWholeUrl(request: Request): Request {
   return request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request;
 }
+
+/** Whether a page of this origin was loaded from this host, whose port may be left out where the scheme has it anyway. */
+export function isOriginOf(host: string, origin: string): boolean {
+  if (host === "" || !URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  if (page.protocol !== "http:" && page.protocol !== "https:") return false;
+  const asked = `${page.protocol}//${host}`;
+  return URL.canParse(asked) && new URL(asked).host === page.host;
+}

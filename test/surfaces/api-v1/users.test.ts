@@ -311,6 +311,9 @@ forEachEngine("api-v1 users", (start) => {
       "https://localhost:1",
       "https://local",
       "https://my.localhost",
+      "http://localhost:80.evil.example",
+      "file://",
+      "chrome-extension://localhost",
     ]) {
       for (const route of ["refresh", "logout"]) {
         const answer = await client.post(`/api/v1/users/${route}`, undefined, {
@@ -321,8 +324,22 @@ forEachEngine("api-v1 users", (start) => {
       }
     }
     expect((await client.get("/api/v1/users/me", { token })).status).toBe(200);
-    const own = { origin: "http://localhost", host: "localhost" };
-    expect((await client.post("/api/v1/users/refresh", undefined, { headers: own })).status).toBe(200);
+  });
+
+  test("S19 a page of this very host acts by its visitor's cookie, also where one of them names the scheme's port", async () => {
+    const { client } = await signUp(await start({ PUBLIC_URL: "https://todo.example" }));
+    for (const [origin, host] of [
+      ["http://localhost", "localhost"],
+      ["https://localhost", "localhost:443"],
+      ["http://localhost:80", "localhost"],
+      // A proxy has put its own name for this server in place of the one that browsers know.
+      ["https://todo.example", "backend:8000"],
+    ] as const) {
+      const refreshed = await client.post("/api/v1/users/refresh", undefined, { headers: { origin, host } });
+      expect(refreshed.status).toBe(200);
+    }
+    const guessed = { origin: "https://other.example", host: "backend:8000" };
+    expect((await client.post("/api/v1/users/refresh", undefined, { headers: guessed })).status).toBe(403);
   });
 
   describe("reading accounts", () => {
