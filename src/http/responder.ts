@@ -74,6 +74,13 @@ export class Responder {
     return this.#response(exchange, reply);
   }
 
+  /** Where something throws that no request is known of, or behind its answer: nothing of that is for the client. */
+  lastResort(error: unknown, dialect: Target["dialect"]): Response {
+    this.#log.error("request.internal", {}, error);
+    const { status, body } = dialect.answer(Fault.of({ kind: "internal" }, error).what);
+    return new Response(JSON.stringify(body), { status, headers: this.#everyJsonHeader });
+  }
+
   /** From now on each answer asks its client to connect anew, elsewhere if there is an elsewhere. */
   closeConnections(): void {
     this.#isClosing = true;

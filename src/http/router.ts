@@ -30,9 +30,11 @@ export function createRouter(
   surfaces: readonly Surface[],
   fallback: Surface["dialect"],
   answer: Answer,
+  lastResort: (error: unknown) => Response,
 ): Elysia {
   // `standardHostname` would find the path by the shortest host name there can be, and `Host: a` shifts it.
   const app = new Elysia({ handler: { standardHostname: false }, systemRouter: false });
+  app.onError(({ error }) => lastResort(error));
   const serve = (method: string, path: string, target: Target) => {
     app.route(method, path, ({ request, params }) => answer(target, request, params), { parse: "none" });
   };

@@ -68,7 +68,9 @@ export function createServer(parts: {
 
   const respond: Answer = (target, request, params) =>
     responder.respond(target, request, params, addressOf(request));
-  const app = createRouter(parts.surfaces, parts.fallback, followed(respond, parts.follow));
+  const lastResort = (error: unknown) => responder.lastResort(error, parts.fallback);
+  const answer = followed(respond, parts.follow);
+  const app = createRouter(parts.surfaces, parts.fallback, answer, lastResort);
 
   return {
     surfaces: parts.surfaces,
@@ -95,6 +97,7 @@ export function createServer(parts: {
           if (peer !== null) addresses.set(whole, peer.address);
           return app.fetch(whole);
         },
+        error: lastResort,
       });
       return { url: listening.url };
     },

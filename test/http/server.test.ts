@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test";
+import type { LogFields } from "../../src/core/log.ts";
+import { createServer } from "../../src/http/server.ts";
+import { starter } from "../support/program.ts";
+import { scratchFolder } from "../support/process.ts";
+import { join } from "node:path";
+
+const start = starter(`sqlite:///${join(scratchFolder(), "app.db")}`);
+
+test("S36 what throws around an answer is told to the operator, and to the client as any mistake of ours is", async () => {
+  const { core, app } = await start();
+  const told: unknown[] = [];
+  const tell = (event: string, _fields?: LogFields, cause?: unknown) => void told.push([event, cause]);
+  const mistake = new Error("thrown around the answer");
+  const server = createServer({
+    surfaces: app.surfaces,
+    fallback: app.fallback,
+    services: {
+      authentication: core.authentication,
+      idempotency: core.idempotency,
+      limits: null,
+      cors: { origins: [] },
+      ownOrigin: null,
+    },
+    policy: { requestTimeoutMs: 1_000, trustedProxies: 0, strictTransport: false },
+    log: { debug: tell, info: tell, warning: tell, error: tell },
+    follow: () => Promise.reject(mistake),
+  });
+  const { url } = server.listen({ host: "127.0.0.1", port: 0 });
+  try {
+    const answer = await fetch(new URL("/health", url));
+    expect(answer.status).toBe(500);
+    expect(answer.headers.get("content-type")).toBe("application/json");
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(await answer.text()).not.toContain(mistake.message);
+    expect(told).toEqual([["request.internal", mistake]]);
+  } finally {
+    await server.stop(0);
+  }
+});
