@@ -156,13 +156,19 @@ export const NewPersonalToken = t.Object(
 const ACCOUNT = /^(?:user|admin):[1-9][0-9]{0,14}$/;
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/i;
 
+/** `Date` takes the 30th of February for the 2nd of March. */
+function isDay(day: string): boolean {
+  const atMs = Date.parse(day);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day);
+}
+
 const moment = (description: string) =>
   text({
     description,
     format: "date-time",
     example: "2026-01-04T10:00:00Z",
     rule: (given) =>
-      INSTANT.test(given) && !Number.isNaN(Date.parse(given))
+      INSTANT.test(given) && isDay(given.slice(0, 10)) && !Number.isNaN(Date.parse(given))
         ? null
         : "Input should be a time, as 2026-01-04T10:00:00Z, or a day",
   });

@@ -87,7 +87,7 @@ forEachEngine("GET /admin/audit", (start) => {
     expect(await events(`to=${later}&page_size=1`)).toEqual(["login.succeeded"]);
 
     const wrong = await boss.client.get(
-      "/admin/audit?event=x&account=1&from=yesterday&to=2026-13-01&page_size=101",
+      "/admin/audit?event=x&account=1&from=yesterday&to=2026-02-30&page_size=101",
       boss,
     );
     expect(wrong.status).toBe(422);
