@@ -19,6 +19,7 @@ export function directoryFiles(folder: string): FileStore {
       try {
         await writeDurably(unfinished, content);
         await rename(unfinished, join(folder, name));
+        await syncFolder(folder);
       } catch (error) {
         await rm(unfinished, { force: true }).catch(unavailable);
         unavailable(error);
@@ -71,6 +72,16 @@ async function writeDurably(path: string, content: Uint8Array): Promise<void> {
     await file.datasync();
   } finally {
     await file.close();
+  }
+}
+
+/** An account that names the file must not outlive the name. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

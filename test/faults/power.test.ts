@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { directoryFiles } from "../../src/storage/directory-files.ts";
 import { openSqlite } from "../../src/storage/sqlite.ts";
 import { amount, report } from "../support/amount.ts";
 import { sayOnce } from "../support/needed.ts";
@@ -86,6 +87,16 @@ describe.if(first !== null)("a power cut", () => {
     },
     ROUNDS * 15_000,
   );
+
+  test("S31 a picture that was stored is there", async () => {
+    const image = (await makeDisk("pictures")) ?? "";
+    const files = (disk: string) => directoryFiles(join(disk, "uploads"));
+    await files(`${image}.mounted`).put("picture", new TextEncoder().encode("colours"), "image/png");
+    const cut = join(folder, "pictures.cut");
+    copyFileSync(image, cut);
+    const found = await files((await mount(cut)) ?? "").get("picture");
+    expect(await found?.text()).toBe("colours");
+  });
 
   test("S31 what is read after a start has a disk under it, though who wrote it was killed before it had", async () => {
     const image = (await makeDisk("left")) ?? "";
