@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Actor } from "../../src/core/actor.ts";
 import { OPERATOR } from "../../src/core/actor.ts";
+import { Audit } from "../../src/core/audit.ts";
 import type { AuditRecord } from "../../src/core/audit.ts";
 import {
   AuditSealer,
@@ -465,15 +466,36 @@ forEachEngine("audit trail", (start) => {
       expect(await verify(program)).toMatchObject({ broken: { seq: 3, why: "it holds what no row can" } });
     });
 
-    test("a trail longer than is read at once is proved, and pruned, to its end", async () => {
+    const longTrail = async () => {
       const program = await fresh();
-      const { audit, store } = program.core;
       const atMs = program.clock.nowMs();
-      await store.write((tx) => {
+      await program.core.store.write((tx) => {
         for (let n = 0; n < 1_100; n += 1)
           tx.audit.record({ event: "account.changed", atMs, by: OPERATOR, subject: null });
         return Promise.resolve();
       });
+      return program;
+    };
+
+    test("a trail that retention shortens while it is proved is sound", async () => {
+      const program = await longTrail();
+      const { audit, store } = program.core;
+      program.clock.forwardMs(40 * DAY_MS);
+      let pruned = 0;
+      const chain = async (afterSeq: number, limit: number) => {
+        const rows = await store.read.audit.chain(afterSeq, limit);
+        if (rows.length === 1_000) pruned += await audit.prune(30);
+        return rows;
+      };
+      const read = { ...store.read, audit: { ...store.read.audit, chain } };
+      const overtaken = new Audit({ store: { ...store, read }, clock: program.clock });
+      expect(await overtaken.verify([SEALER], null)).toMatchObject({ sound: true, rows: 2, firstSeq: 1_106 });
+      expect(pruned).toBe(1_105);
+    });
+
+    test("a trail longer than is read at once is proved, and pruned, to its end", async () => {
+      const program = await longTrail();
+      const { audit } = program.core;
       expect(await verify(program)).toMatchObject({ sound: true, rows: 1_105 });
       await withoutGuards(program, "UPDATE audit_log SET detail = '[]' WHERE seq = 1100");
       expect(await verify(program)).toMatchObject({ sound: false, broken: { seq: 1_100 } });
