@@ -1,8 +1,8 @@
 import type { Realm } from "../core/accounts.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Authentication } from "../core/authentication.ts";
-import { isAdmin } from "../core/caller.ts";
-import type { Caller } from "../core/caller.ts";
+import { isAdmin, requireScope } from "../core/caller.ts";
+import type { Caller, Scope } from "../core/caller.ts";
 import { Fault } from "../core/fault.ts";
 import type { Idempotency } from "../core/idempotency.ts";
 import { clientKey } from "../core/client-address.ts";
@@ -99,11 +99,12 @@ export class Exchange {
     return this.#caller !== null && isAdmin(this.#caller);
   }
 
-  /** Fails with `unauthenticated` or `invalid_token`. */
-  async authenticate(realm: Realm): Promise<Caller> {
+  /** Fails with `unauthenticated` or `invalid_token`, and with `forbidden` where the token is not good for `scope`. */
+  async authenticate(realm: Realm, scope: Scope | null): Promise<Caller> {
     const token = bearerToken(this.header("authorization"));
     const caller = await this.#services.authentication.caller(realm, token, this.actor);
     this.#caller = caller;
+    if (scope !== null) requireScope(caller, scope);
     return caller;
   }
 

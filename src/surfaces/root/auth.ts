@@ -1,7 +1,6 @@
 import type { Account, Registration as NewAccount } from "../../core/accounts.ts";
 import type { Actor } from "../../core/actor.ts";
 import type { Core } from "../../core/core.ts";
-import { requireScope } from "../../core/caller.ts";
 import { Fault } from "../../core/fault.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
 import type { Exchange } from "../../http/exchange.ts";
@@ -104,7 +103,7 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
       }
       if (exchange.header("authorization") === null)
         throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
-      requireScope(await exchange.authenticate("admin"), "admin");
+      await exchange.authenticate("admin", "admin");
       return (registration, by) => accounts.register("admin", registration, by);
     },
   };
