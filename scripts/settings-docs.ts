@@ -38,7 +38,7 @@ export function staleFiles(root: string): readonly GeneratedFile[] {
 export function envExample(): string {
   const head = [
     "# Every setting of Latchkey, with its default. Copy this file to .env, and change what you need.",
-    "# The environment wins over this file. Put a value in quotes where it holds a #.",
+    "# The environment wins over this file. Put a value in quotes where it holds a # after a space.",
   ];
   const entries = settingTable.flatMap((setting) => [
     "",

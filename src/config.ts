@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parseEnv } from "node:util";
 
+import { parseDotEnv } from "./config/dot-env.ts";
 import { loadConfig, type LoadedConfig } from "./config/load.ts";
 import { quoted } from "./config/kinds.ts";
 import { readFailure, type Sources } from "./config/sources.ts";
@@ -40,22 +40,26 @@ export function loadConfigFromProcess(options: { readonly envFile?: string | und
   return { ok: false, mistakes: [dotEnv.mistake] };
 }
 
+const DOT_ENV = ".env";
+
 type DotEnv =
   { readonly ok: true; readonly file: Sources["dotEnv"] } | { readonly ok: false; readonly mistake: string };
 
 function readDotEnv(pointedTo: string | undefined): DotEnv {
   if (pointedTo === undefined && Bun.isStandaloneExecutable) return { ok: true, file: undefined };
-  const path = pointedTo ?? ".env";
+  const path = pointedTo ?? DOT_ENV;
+  const writtenName = pointedTo === undefined ? "" : "--env-file: ";
   let text: string;
   try {
     text = readFile(path);
   } catch (error) {
     const reason = readFailure(error);
     if (pointedTo === undefined && reason === "ENOENT") return { ok: true, file: undefined };
-    const writtenName = pointedTo === undefined ? "" : "--env-file: ";
     return { ok: false, mistake: `${writtenName}cannot read ${quoted(path)} (${reason})` };
   }
-  return { ok: true, file: { path, values: parseEnv(text) } };
+  if (text.includes("\uFFFD"))
+    return { ok: false, mistake: `${writtenName}${quoted(path)} is not UTF-8 text` };
+  return { ok: true, file: { path, ...parseDotEnv(text, process.env) } };
 }
 
 function readFile(path: string): string {

@@ -1,3 +1,4 @@
+import type { DotEnv } from "./dot-env.ts";
 import { quoted, type Shown } from "./kinds.ts";
 import type { Known, Setting, SettingFacts } from "./settings.ts";
 
@@ -5,8 +6,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface Sources {
   readonly environment: Variables;
-  /** The values of a `.env` file, and its path as the user knows it. The environment wins over them. */
-  readonly dotEnv?: { readonly path: string; readonly values: Variables } | undefined;
+  /** What a `.env` file holds, and its path as the user knows it. The environment wins over it. */
+  readonly dotEnv?: (DotEnv & { readonly path: string }) | undefined;
   /** Answers a file's text, or throws what the system says. */
   readonly readFile: (path: string) => string;
 }
@@ -24,12 +25,16 @@ type Finding =
 
 /** Reads settings one by one, and remembers what it found: mistakes, and where each value came from. */
 export class SettingReader {
-  readonly mistakes: string[] = [];
+  readonly mistakes: string[];
   readonly report: SettingReport[] = [];
   readonly #sources: Sources;
 
   constructor(sources: Sources) {
-    this.#sources = sources;
+    const { dotEnv } = sources;
+    this.#sources = { ...sources, environment: inCapitals(sources.environment) };
+    this.mistakes = (dotEnv?.mistakes ?? []).map(
+      ({ line, problem }) => `${dotEnv?.path}:${line}: ${problem}`,
+    );
   }
 
   /** The value in force. After a mistake, which is recorded, the default: so that all mistakes are found at once. */
@@ -104,6 +109,12 @@ export class SettingReader {
     }
     return { is: "given", writtenName, text, source: `file (${writtenName})` };
   }
+}
+
+/** pydantic-settings takes `port` for `PORT` in the environment too. Where both are set, the capitals win. */
+function inCapitals(environment: Variables): Variables {
+  const entries = Object.entries(environment).map(([name, text]) => [name.toUpperCase(), text] as const);
+  return { ...Object.fromEntries(entries), ...environment };
 }
 
 function isUnset(text: string | undefined): boolean {

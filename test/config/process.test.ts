@@ -18,22 +18,25 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "latchkey-config-"));
   probe = join(folder, "probe.ts");
   writeFileSync(probe, PROBE);
-  writeFileSync(join(folder, "bunfig.toml"), "env = false\n");
   writeFileSync(join(folder, "other.env"), "APP_NAME=other\n");
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function run(command: readonly string[], environment: Record<string, string> = {}): unknown {
+function run(
+  command: readonly string[],
+  environment: Record<string, string> = {},
+  cwd: string = folder,
+): unknown {
   const { stdout, stderr, exitCode } = Bun.spawnSync([...command], {
-    cwd: folder,
+    cwd,
     env: { PATH: process.env.PATH ?? "", ...environment },
   });
   if (exitCode !== 0) throw new Error(stderr.toString());
   return JSON.parse(stdout.toString());
 }
 
-const fromSource = (...args: string[]) => [process.execPath, probe, ...args];
+const fromSource = (...args: string[]) => [process.execPath, "--no-env-file", probe, ...args];
 const appName = (value: string, source: string) => ({ name: "APP_NAME", value, source });
 
 describe("from source", () => {
@@ -50,6 +53,26 @@ describe("from source", () => {
 
   test("a file pointed to must be there", () => {
     expect(run(fromSource("missing.env"))).toEqual(['--env-file: cannot read "missing.env" (ENOENT)']);
+  });
+
+  test("a line that cannot be read is a mistake beside those of the settings", () => {
+    writeFileSync(join(folder, "wrong.env"), "APP_NAME='x\nPORT=high\nAPP_NAME=y");
+    expect(run(fromSource("wrong.env"))).toEqual([
+      expect.stringMatching(/^wrong\.env:1: .*"APP_NAME" is never closed/),
+      expect.stringMatching(/^PORT: /),
+    ]);
+  });
+
+  test("a file that is no UTF-8 text is a mistake", () => {
+    writeFileSync(join(folder, "wide.env"), Buffer.from("\uFEFFAPP_NAME=x", "utf16le"));
+    expect(run(fromSource("wide.env"))).toEqual(['--env-file: "wide.env" is not UTF-8 text']);
+  });
+
+  test("${NAME} reaches the environment", () => {
+    writeFileSync(join(folder, "expanded.env"), "APP_NAME=${WHO:-nobody}'s");
+    expect(run(fromSource("expanded.env"), { WHO: "Ada" })).toEqual(
+      appName("Ada's", "expanded.env (APP_NAME)"),
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { settingTable } from "../../src/config.ts";
-import { configOf, expectMistake, load, mustLoad, reportOf } from "./support.ts";
+import { configOf, expectMistake, type Given, load, mustLoad, reportOf } from "./support.ts";
 
 describe("aliases", () => {
   const cases = [
@@ -68,6 +68,28 @@ describe(".env", () => {
     const dotEnv = "PORT=\nAPP_NAME=From file";
     const { config } = mustLoad({ environment: { APP_NAME: " ", PORT: "" }, dotEnv });
     expect(config).toMatchObject({ port: 8000, appName: "From file" });
+  });
+});
+
+describe("names in lower case", () => {
+  const portOf = (given: Given) => mustLoad(given).config.port;
+
+  test("count, in the environment and in .env", () => {
+    expect(portOf({ environment: { port: "9001" }, dotEnv: "PORT=9002" })).toBe(9001);
+    expect(portOf({ environment: { App_Port: "9001" } })).toBe(9001);
+    expect(portOf({ dotEnv: "app_port=9002" })).toBe(9002);
+    const { config } = mustLoad({ environment: { secret_key_file: "/s" }, files: { "/s": "from-file" } });
+    expect(config.secretKey).toBe("from-file");
+  });
+
+  test("count below those in capitals in the environment, whatever their order there", () => {
+    expect(portOf({ environment: { PORT: "9001", port: "9002" } })).toBe(9001);
+    expect(portOf({ environment: { port: "9002", PORT: "9001" } })).toBe(9001);
+  });
+
+  test("are told in capitals", () => {
+    expectMistake({ port: "high" }, "PORT: ");
+    expect(reportOf(mustLoad({ dotEnv: "port=9001" }).report, "PORT").source).toBe(".env (PORT)");
   });
 });
 

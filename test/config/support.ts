@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
-import { parseEnv } from "node:util";
 
 import { type Config, type LoadedConfig, loadConfig, type SettingReport } from "../../src/config.ts";
+import { parseDotEnv } from "../../src/config/dot-env.ts";
 
 export type Variables = Record<string, string | undefined>;
 
@@ -19,7 +19,7 @@ export const GOOD_SECRET = "Zk3v9Qm-7Yt1RwXc5Hs8Lb2NfPd6Gj0A";
 export function load({ environment = {}, dotEnv, files = {} }: Given): LoadedConfig {
   return loadConfig({
     environment,
-    dotEnv: dotEnv === undefined ? undefined : { path: ".env", values: parseEnv(dotEnv) },
+    dotEnv: dotEnv === undefined ? undefined : { path: ".env", ...parseDotEnv(dotEnv, environment) },
     cores: CORES,
     readFile(path) {
       const text = files[path];
