@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
+import { givenEnvironment } from "./config/bun-env-files.ts";
 import { parseDotEnv } from "./config/dot-env.ts";
 import { loadConfig, type LoadedConfig } from "./config/load.ts";
 import { quoted } from "./config/kinds.ts";
-import { readFailure, type Sources } from "./config/sources.ts";
+import { readFailure, type Sources, type Variables } from "./config/sources.ts";
 
 export {
   type Config,
@@ -28,10 +29,11 @@ export { warnings } from "./config/warnings.ts";
  * file that `--env-file` points to: a stray `.env` must not decide which database it opens.
  */
 export function loadConfigFromProcess(options: { readonly envFile?: string | undefined } = {}): LoadedConfig {
-  const dotEnv = readDotEnv(options.envFile);
+  const environment = givenEnvironment();
+  const dotEnv = readDotEnv(options.envFile, environment);
   if (dotEnv.ok) {
     return loadConfig({
-      environment: process.env,
+      environment,
       dotEnv: dotEnv.file,
       readFile,
       cores: availableParallelism(),
@@ -45,7 +47,7 @@ const DOT_ENV = ".env";
 type DotEnv =
   { readonly ok: true; readonly file: Sources["dotEnv"] } | { readonly ok: false; readonly mistake: string };
 
-function readDotEnv(pointedTo: string | undefined): DotEnv {
+function readDotEnv(pointedTo: string | undefined, environment: Variables): DotEnv {
   if (pointedTo === undefined && Bun.isStandaloneExecutable) return { ok: true, file: undefined };
   const path = pointedTo ?? DOT_ENV;
   const writtenName = pointedTo === undefined ? "" : "--env-file: ";
@@ -59,7 +61,7 @@ function readDotEnv(pointedTo: string | undefined): DotEnv {
   }
   if (text.includes("\uFFFD"))
     return { ok: false, mistake: `${writtenName}${quoted(path)} is not UTF-8 text` };
-  return { ok: true, file: { path, ...parseDotEnv(text, process.env) } };
+  return { ok: true, file: { path, ...parseDotEnv(text, environment) } };
 }
 
 function readFile(path: string): string {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -73,6 +73,48 @@ describe("from source", () => {
     expect(run(fromSource("expanded.env"), { WHO: "Ada" })).toEqual(
       appName("Ada's", "expanded.env (APP_NAME)"),
     );
+  });
+});
+
+describe("what Bun reads by itself, from source", () => {
+  const elsewhere = (...files: string[]) => {
+    const cwd = mkdtempSync(join(folder, "elsewhere-"));
+    for (const file of files) writeFileSync(join(cwd, file), "APP_NAME=by Bun\n");
+    return cwd;
+  };
+  const withoutFlag = () => [process.execPath, probe];
+
+  test.if(process.platform === "linux").each([
+    { files: [".env.local", ".env.production"], NODE_ENV: "" },
+    { files: [".env.local", ".env.production"], NODE_ENV: "production" },
+    { files: [".env.development.local", ".env.example"], NODE_ENV: "" },
+  ])("counts for nothing: $files, NODE_ENV=$NODE_ENV", ({ files, NODE_ENV }) => {
+    expect(run(withoutFlag(), { NODE_ENV }, elsewhere(...files))).toEqual(appName("Latchkey", "default"));
+    const both = elsewhere(...files, ".env");
+    writeFileSync(join(both, ".env"), "APP_NAME=ours#1 # by our rules");
+    expect(run(withoutFlag(), { NODE_ENV }, both)).toEqual(appName("ours#1", ".env (APP_NAME)"));
+    const set = { NODE_ENV, APP_NAME: "a=set" };
+    expect(run(withoutFlag(), set, both)).toEqual(appName("a=set", "environment (APP_NAME)"));
+  });
+
+  test("counts where Bun was told what to read", () => {
+    const toldOne = [process.execPath, "--env-file=.env", probe];
+    expect(run(toldOne, {}, elsewhere(".env", ".env.local"))).toEqual(
+      appName("by Bun", "environment (APP_NAME)"),
+    );
+  });
+
+  test("is nothing in the folder of the sources, by its bunfig.toml", () => {
+    const home = elsewhere(".env", ".env.local", ".env.development");
+    copyFileSync(join(import.meta.dir, "../../bunfig.toml"), join(home, "bunfig.toml"));
+    writeFileSync(join(home, "seen.ts"), "console.log(JSON.stringify(process.env.APP_NAME ?? null));");
+    writeFileSync(join(home, "package.json"), '{"scripts": {"start": "bun seen.ts"}}');
+    mkdirSync(join(home, "below"));
+    expect(run([process.execPath, "seen.ts"], {}, home)).toBe(null);
+    expect(run([process.execPath, "start"], {}, home)).toBe(null);
+    expect(run([process.execPath, "start"], {}, join(home, "below"))).toBe(null);
+    rmSync(join(home, "bunfig.toml"));
+    expect(run([process.execPath, "start"], {}, home)).toBe("by Bun");
   });
 });
 
