@@ -53,9 +53,10 @@ async function commands({ step }: Stepper, binary: Binary): Promise<void> {
   });
 
   await step("S40 a .env and a bunfig.toml that lie about are ignored", async () => {
-    const { exitCode, out } = await binary.run(["config", "--json"]);
+    const { exitCode, out, err } = await binary.run(["config", "--json"]);
     equal("the exit code", exitCode, 0);
     equal("APP_NAME", settingOf(out, "APP_NAME"), { value: "Latchkey", source: "default" });
+    equal("the note", err, "./.env is here and not read: --env-file .env reads it\n");
     const pointedTo = await binary.run(["config", "--json", "--env-file", ".env"]);
     equal("APP_NAME, pointed to", settingOf(pointedTo.out, "APP_NAME"), {
       value: "stray",

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 import { givenEnvironment } from "./config/bun-env-files.ts";
@@ -40,6 +40,12 @@ export function loadConfigFromProcess(options: { readonly envFile?: string | und
     });
   }
   return { ok: false, mistakes: [dotEnv.mistake] };
+}
+
+/** Said where somebody asks how things stand: whoever put that file there may take it for read. */
+export function noteOfUnreadDotEnv(pointedTo: string | undefined): string | null {
+  const isUnread = Bun.isStandaloneExecutable && pointedTo === undefined && existsSync(DOT_ENV);
+  return isUnread ? `./${DOT_ENV} is here and not read: --env-file ${DOT_ENV} reads it` : null;
 }
 
 const DOT_ENV = ".env";

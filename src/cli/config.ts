@@ -2,7 +2,7 @@ import { type LoadedConfig, loadConfigFromProcess, type SettingReport, type Show
 import { parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { refuseUsage } from "./with-settings.ts";
+import { refuseUsage, tellOfUnreadDotEnv } from "./with-settings.ts";
 
 export const ENV_FILE_OPTION = ["--env-file FILE", "read settings from FILE, below the environment"] as const;
 
@@ -27,7 +27,9 @@ export function makeConfigCommand(
         options: { json: { type: "boolean" }, "env-file": { type: "string" } },
       });
       if (!given.ok) return refuseUsage(this, given.message, terminal);
-      const loaded = load({ envFile: given.values["env-file"] });
+      const envFile = given.values["env-file"];
+      tellOfUnreadDotEnv(envFile, terminal);
+      const loaded = load({ envFile });
       if (!loaded.ok) {
         for (const mistake of loaded.mistakes) terminal.err(mistake);
         return exitCodes.config;

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { migrationFiles } from "../../migrations/index.ts";
-import { loadConfigFromProcess, warnings } from "../config.ts";
+import { loadConfigFromProcess, noteOfUnreadDotEnv, warnings } from "../config.ts";
 import type { Config } from "../config.ts";
 import { SECOND_MS, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
@@ -42,11 +42,12 @@ export const doctorCommand: Command = {
   async run(args, terminal) {
     const given = parseArguments({ args, options: { "env-file": { type: "string" } } });
     if (!given.ok) return refuseUsage(this, given.message, terminal);
-    const loaded = loadConfigFromProcess({ envFile: given.values["env-file"] });
+    const envFile = given.values["env-file"];
+    const loaded = loadConfigFromProcess({ envFile });
     const findings = loaded.ok
       ? await examine(loaded.config)
       : loaded.mistakes.map((what) => failed("settings", what, "latchkey config shows those that are sound"));
-    return report(findings, terminal);
+    return report([...dotEnvFindings(envFile), ...findings], terminal);
   },
 };
 
@@ -92,10 +93,17 @@ const failed = (about: string, what: string, todo: string): Finding => ({
 function settingsFindings(config: Config): readonly Finding[] {
   const unfit = warnings(config);
   if (unfit.length === 0) return [ok("settings", `sound, for ${config.environment}`)];
-  return unfit.map((line) => {
-    const [what = line, ...rest] = line.split(": ");
-    return warning("settings", what, rest.join(": "));
-  });
+  return unfit.map(settingsWarning);
+}
+
+function dotEnvFindings(envFile: string | undefined): readonly Finding[] {
+  const note = noteOfUnreadDotEnv(envFile);
+  return note === null ? [] : [settingsWarning(note)];
+}
+
+function settingsWarning(line: string): Finding {
+  const [what = line, ...rest] = line.split(": ");
+  return warning("settings", what, rest.join(": "));
 }
 
 const ANYBODY_ELSE = 0o077;

@@ -6,12 +6,13 @@ import { createLog, standardOutputWriter } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
 import { VERSION } from "../version.ts";
+import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure } from "./failures.ts";
-import { refuseUsage, withSettings } from "./with-settings.ts";
+import { refuseUsage, settingsOf, tellOfUnreadDotEnv } from "./with-settings.ts";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -20,12 +21,19 @@ export const serveCommand: Command = {
   options: [ENV_FILE_OPTION],
   examples: ["latchkey serve", "PORT=9000 DATABASE_URL=postgres://localhost/app latchkey serve"],
 
-  run(args, terminal) {
-    return withSettings(this, args, terminal, async (config, [word]) =>
-      word === undefined
-        ? serve(config, terminal)
-        : refuseUsage(this, `serve does not take "${word}"`, terminal),
-    );
+  async run(args, terminal) {
+    const given = parseArguments({
+      args,
+      options: { "env-file": { type: "string" } },
+      allowPositionals: true,
+    });
+    if (!given.ok) return refuseUsage(this, given.message, terminal);
+    const [word] = given.positionals;
+    if (word !== undefined) return refuseUsage(this, `serve does not take "${word}"`, terminal);
+    const envFile = given.values["env-file"];
+    tellOfUnreadDotEnv(envFile, terminal);
+    const config = settingsOf(envFile, terminal);
+    return config === null ? exitCodes.config : serve(config, terminal);
   },
 };
 

@@ -1,4 +1,4 @@
-import { loadConfigFromProcess } from "../config.ts";
+import { loadConfigFromProcess, noteOfUnreadDotEnv } from "../config.ts";
 import type { Config, DatabaseTarget } from "../config.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -28,6 +28,11 @@ export function settingsOf(envFile: string | undefined, terminal: Terminal): Con
   if (loaded.ok) return loaded.config;
   for (const mistake of loaded.mistakes) terminal.err(mistake);
   return null;
+}
+
+export function tellOfUnreadDotEnv(envFile: string | undefined, terminal: Pick<Terminal, "err">): void {
+  const note = noteOfUnreadDotEnv(envFile);
+  if (note !== null) terminal.err(note);
 }
 
 export function refuseUsage(
