@@ -8,11 +8,18 @@ const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00
 export const UserRegistration = (rule: PasswordRule) =>
   t.Object({ email: email(), password: newPassword(rule) }, { $id: "UserRegistration" });
 
-/** Any name will do at a login: whether it is one that could exist is nothing to tell a guesser. */
-export const EmailLogin = t.Object(
-  { email: text({ format: "email" }), password: password() },
-  { $id: "EmailLogin" },
-);
+/**
+ * Not every rule for a new address: whether it could exist is nothing to tell a guesser, and an import may have brought
+ * one that no registration would take. A username is none, and this contract has no login by one.
+ */
+const loginEmail = () =>
+  text({
+    format: "email",
+    rule: (given) => (given.includes("@") ? null : "value is not a valid email address"),
+    example: "user@example.com",
+  });
+
+export const EmailLogin = t.Object({ email: loginEmail(), password: password() }, { $id: "EmailLogin" });
 
 export const RegisteredUser = t.Object(
   { id: id(), email: t.String({ format: "email" }) },

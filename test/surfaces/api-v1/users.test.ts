@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { DAY_MS, MINUTE_MS } from "../../../src/core/clock.ts";
 import { textField } from "../../support/client.ts";
 import { forEachEngine, shared, TEST_SECRET } from "../../support/program.ts";
+import { someone } from "../../support/someone.ts";
 import { newEmail, PASSWORD, signUp } from "./people.ts";
 
 forEachEngine("api-v1 users", (start) => {
@@ -89,6 +90,17 @@ forEachEngine("api-v1 users", (start) => {
         /^refresh_token=[A-Za-z0-9_-]{86}; HttpOnly; Max-Age=604800; Path=\/; SameSite=lax$/,
       );
       expect(answer.headers.get("cache-control")).toBe("no-store");
+    });
+
+    test("is by e-mail alone: what is none is a mistake in the form, also where it is somebody's username", async () => {
+      const { client, username } = await someone(program(), "user");
+      for (const email of [username, "not an e-mail", ""]) {
+        const answer = await client.post("/api/v1/users/login", { email, password: PASSWORD });
+        expect(answer.status).toBe(422);
+        expect(answer.body).toMatchObject({ errors: [{ field: "body.email" }] });
+      }
+      const odd = { email: "@", password: PASSWORD };
+      expect((await client.post("/api/v1/users/login", odd)).status).toBe(401);
     });
 
     test("S4 answers alike for a wrong password and for nobody", async () => {
