@@ -51,10 +51,13 @@ export interface Program {
   close(limitMs?: number): Promise<void>;
 }
 
-/** Fails with `KeysRefused` where the key files cannot be used. */
+/**
+ * `clock` tells the time of day, which may be set back; `steadyClock` only goes forward: rate limits go by it.
+ * Fails with `KeysRefused` where the key files cannot be used.
+ */
 export async function assemble(
   config: Config,
-  parts: { clock: Clock; log: Log; secret: string },
+  parts: { clock: Clock; steadyClock: Clock; log: Log; secret: string },
 ): Promise<Program> {
   const { clock, secret } = parts;
   const meters = new Meters(clock);
@@ -76,7 +79,7 @@ export async function assemble(
     policy: corePolicy(config),
   });
 
-  const ownLimits = new MemoryRateLimitStore(clock);
+  const ownLimits = new MemoryRateLimitStore(parts.steadyClock);
   const sharedLimits =
     config.redisUrl === null || !config.rateLimits.enabled
       ? null

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { migrationFiles } from "../../migrations/index.ts";
 import { loadConfigFromProcess, noteOfUnreadDotEnv, warnings } from "../config.ts";
 import type { Config } from "../config.ts";
-import { SECOND_MS, systemClock } from "../core/clock.ts";
+import { monotonicClock, SECOND_MS, systemClock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import { silentLog } from "../core/log.ts";
 import { MemoryRateLimitStore } from "../core/rate-limit.ts";
@@ -298,7 +298,7 @@ async function redisFindings({ redisUrl }: Config): Promise<readonly Finding[]> 
   if (redisUrl === null) return [];
   const store = new RedisRateLimitStore({
     url: redisUrl,
-    own: new MemoryRateLimitStore(systemClock),
+    own: new MemoryRateLimitStore(monotonicClock),
     log: silentLog,
   });
   try {

@@ -1,6 +1,6 @@
 import { warnings } from "../config.ts";
 import type { Config } from "../config.ts";
-import { SECOND_MS, systemClock } from "../core/clock.ts";
+import { monotonicClock, SECOND_MS, systemClock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { createLog, standardOutputWriter } from "../log.ts";
 import { assemble } from "../program.ts";
@@ -49,7 +49,12 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   logStrayFailures(log);
   let program: Program | null = null;
   try {
-    program = await assemble(config, { clock: systemClock, log, secret: programSecret(config) });
+    program = await assemble(config, {
+      clock: systemClock,
+      steadyClock: monotonicClock,
+      log,
+      secret: programSecret(config),
+    });
     await program.start();
     // From before anybody can know that it serves: a signal must find somebody who finishes what has begun.
     const stopping = stopRequested(log);

@@ -1,6 +1,6 @@
 import { migrationFiles } from "../../migrations/index.ts";
 import type { Config } from "../config.ts";
-import { systemClock } from "../core/clock.ts";
+import { monotonicClock, systemClock } from "../core/clock.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/log.ts";
 import { createLog } from "../log.ts";
@@ -26,7 +26,12 @@ export async function withCore(
   const log = commandLog(terminal);
   let program: Program | null = null;
   try {
-    program = await assemble(config, { clock: systemClock, log, secret: programSecret(config) });
+    program = await assemble(config, {
+      clock: systemClock,
+      steadyClock: monotonicClock,
+      log,
+      secret: programSecret(config),
+    });
     if (options.migrates) await program.start();
     await requireCurrentSchema(program.database);
     return await work(program.core);

@@ -38,7 +38,7 @@ export class MemoryRateLimitStore implements RateLimitStore {
   /** By the length of their windows. */
   readonly #tables = new Map<number, WindowTable>();
 
-  /** A clock that is set back makes the windows there are last longer: one that only goes forward is best. */
+  /** By a clock that only goes forward: one that is set back would make the windows there are last as much longer. */
   constructor(clock: Clock, maxClients: number = MAX_CLIENTS) {
     this.#clock = clock;
     this.#maxClients = maxClients;

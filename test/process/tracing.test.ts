@@ -47,10 +47,11 @@ async function loaded(settings: Readonly<Record<string, string>>): Promise<reado
   const script = `
     const { loadConfigFromProcess } = await import("${src}/config.ts");
     const { assemble } = await import("${src}/program.ts");
-    const { systemClock } = await import("${src}/core/clock.ts");
+    const { monotonicClock, systemClock } = await import("${src}/core/clock.ts");
     const { silentLog } = await import("${src}/core/log.ts");
     const { config } = loadConfigFromProcess();
-    const program = await assemble(config, { clock: systemClock, log: silentLog, secret: "x".repeat(32) });
+    const clocks = { clock: systemClock, steadyClock: monotonicClock };
+    const program = await assemble(config, { ...clocks, log: silentLog, secret: "x".repeat(32) });
     await program.close();
     console.log(JSON.stringify(Object.keys(require.cache).filter((file) => file.startsWith("${src}"))));
     process.exit(0);`;

@@ -27,14 +27,23 @@ export interface TestProgram extends Program {
 
 export type Start = (settings?: Settings) => Promise<TestProgram>;
 
+/** The time of day; beside it the time that only passes. */
 export class MovableClock implements Clock {
   #nowMs = Date.parse("2026-01-04T10:00:00Z");
+  #passedMs = 0;
+  readonly steady: Clock = { nowMs: () => this.#passedMs };
 
   nowMs(): number {
     return this.#nowMs;
   }
 
   forwardMs(ms: number): void {
+    this.#nowMs += ms;
+    this.#passedMs += ms;
+  }
+
+  /** Somebody sets the clock: no time passes. */
+  setByMs(ms: number): void {
     this.#nowMs += ms;
   }
 }
@@ -103,7 +112,12 @@ export function starter(databaseUrl: string, running: Running = new Running()): 
       clock,
       write: (line) => lines.push(line),
     });
-    const program = await assemble(loaded.config, { clock, log, secret: TEST_SECRET });
+    const program = await assemble(loaded.config, {
+      clock,
+      steadyClock: clock.steady,
+      log,
+      secret: TEST_SECRET,
+    });
     running.add(program);
     await program.start();
     return {
