@@ -12,12 +12,19 @@ import { type Question, RedisLink, type RedisLinkOptions } from "./link.ts";
 /**
  * One hit: begins the client's window where none is open, and answers its count and what is left of it in
  * milliseconds. Redis runs a script as one step, by its own clock; the key goes when the window ends.
+ *
+ * Redis keeps that end as a time of day: where its clock was set back, more is left than a whole window, and is cut.
  */
 const HIT = `
+local window = tonumber(ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 1 then
-  redis.call('SET', KEYS[1], 1, 'PX', ARGV[1])
-  return {1, tonumber(ARGV[1])}
+  redis.call('SET', KEYS[1], 1, 'PX', window)
+  return {1, window}
+end
+if left > window then
+  redis.call('PEXPIRE', KEYS[1], window)
+  left = window
 end
 return {redis.call('INCR', KEYS[1]), left}`;
 

@@ -118,6 +118,14 @@ if (hasRedisServer()) {
       expect(await redis.exists("test:50:brief")).toBe(false);
     });
 
+    test("a window that Redis' clock, set back since, has left longer than one ends like one", async () => {
+      const rule: RateLimitRule = { requests: 2, windowMs: 60_000 };
+      await redis.set("test:60000:ahead", "1", "PX", 3_600_000);
+      expect(await store.hit("ahead", rule)).toEqual({ allowed: true });
+      expect(await store.hit("ahead", rule)).toEqual({ allowed: false, retryAfterSeconds: 60 });
+      expect(await redis.pttl("test:60000:ahead")).toBeWithin(1, 60_001);
+    });
+
     test("a count that somebody left without an end begins anew", async () => {
       await redis.set("test:60000:endless", "99");
       expect(await store.hit("endless", { requests: 1, windowMs: 60_000 })).toEqual({ allowed: true });
