@@ -88,7 +88,7 @@ export class Housekeeping {
 
   #removePersonalTokens(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
-    return this.#removeAll(stopping, (tx) => tx.personalTokens.deleteExpired(nowMs, ROWS_PER_WRITE));
+    return this.#inSteps(stopping, (tx) => tx.personalTokens.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
 
   /**
@@ -99,27 +99,40 @@ export class Housekeeping {
     const nowMs = this.#clock.nowMs();
     const endedBeforeMs = nowMs - KEPT_AFTERWARDS_MS;
     const expiredBeforeMs = nowMs - this.#policy.accessTokenMs - KEPT_AFTERWARDS_MS;
-    const ended = await this.#removeAll(stopping, (tx) =>
+    const ended = await this.#inSteps(stopping, (tx) =>
       tx.sessions.deleteEnded(endedBeforeMs, ROWS_PER_WRITE),
     );
-    const expired = await this.#removeAll(stopping, (tx) =>
+    const expired = await this.#inSteps(stopping, (tx) =>
       tx.sessions.deleteExpired(expiredBeforeMs, ROWS_PER_WRITE),
     );
     return ended + expired;
   }
 
   /** Only what says nothing any more, also where a lock is read from it that was never written down. */
-  #removeLoginAttempts(stopping: AbortSignal): Promise<number> {
+  async #removeLoginAttempts(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
+    await this.#dateLoginAttemptsBack(stopping, nowMs);
     const untouchedSinceMs = nowMs - FORGOTTEN_AFTER_MS - ABANDONED_AFTER_MS - this.#policy.lockMs;
-    return this.#removeAll(stopping, (tx) =>
+    return this.#inSteps(stopping, (tx) =>
       tx.loginAttempts.deleteForgotten(untouchedSinceMs, nowMs, ROWS_PER_WRITE),
+    );
+  }
+
+  /**
+   * What a clock set back has left in the future would stay until then: a login sees to its own subject, and this to those
+   * that nobody tries any more. A day ahead is no mere difference between two instances' clocks, and less goes soon.
+   */
+  async #dateLoginAttemptsBack(stopping: AbortSignal, nowMs: number): Promise<void> {
+    const aheadMs = nowMs + DAY_MS;
+    const lockEndMs = nowMs + this.#policy.lockMs;
+    await this.#inSteps(stopping, (tx) =>
+      tx.loginAttempts.dateBack(aheadMs, nowMs, lockEndMs, ROWS_PER_WRITE),
     );
   }
 
   #removeIdempotencyKeys(stopping: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
-    return this.#removeAll(stopping, (tx) => tx.idempotency.deleteExpired(nowMs, ROWS_PER_WRITE));
+    return this.#inSteps(stopping, (tx) => tx.idempotency.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
 
   async #pruneAudit(stopping: AbortSignal): Promise<number> {
@@ -127,13 +140,14 @@ export class Housekeeping {
     return auditRetentionDays === null ? 0 : this.#audit.prune(auditRetentionDays, stopping);
   }
 
-  async #removeAll(stopping: AbortSignal, removeSome: (tx: Writes) => Promise<number>): Promise<number> {
-    let removed = 0;
+  /** Repeats a write of some rows until there are no more, or it is to stop; answers how many there were. */
+  async #inSteps(stopping: AbortSignal, writeSome: (tx: Writes) => Promise<number>): Promise<number> {
+    let written = 0;
     while (!stopping.aborted) {
-      const count = await this.#store.write(removeSome);
-      removed += count;
+      const count = await this.#store.write(writeSome);
+      written += count;
       if (count < ROWS_PER_WRITE) break;
     }
-    return removed;
+    return written;
   }
 }

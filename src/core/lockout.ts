@@ -44,7 +44,7 @@ export const FORGOTTEN_AFTER_MS = DAY_MS;
 
 /**
  * Reserves an attempt, where there is one left. Under `locked` and `busy` nothing is reserved, and the state is the
- * very object that was given unless time has changed it: then there is nothing to write.
+ * very object that was given unless time, or a clock set back, has changed it: then there is nothing to write.
  */
 export function begin(state: LockoutState | null, nowMs: number, policy: LockoutPolicy): LockoutVerdict {
   const current = asOfNow(state, nowMs, policy);
@@ -109,12 +109,35 @@ const fresh = (nowMs: number): LockoutState => ({
 /** The stored state, with all that has happened since by time alone. */
 function asOfNow(stored: LockoutState | null, nowMs: number, policy: LockoutPolicy): LockoutState {
   if (stored === null) return fresh(nowMs);
-  const state = lockedByCount(withoutAbandoned(stored, nowMs), policy);
+  const state = lockedByCount(withoutAbandoned(notAhead(stored, nowMs, policy), nowMs), policy);
   const over =
     state.lockedUntilMs === null
       ? nowMs >= state.updatedAtMs + FORGOTTEN_AFTER_MS
       : nowMs >= state.lockedUntilMs;
   return over ? fresh(nowMs) : state;
+}
+
+/**
+ * A clock that was set back has left times ahead of now, and what waits for them would wait as long as the step. Each
+ * becomes one of now: from this reading on a lock lasts as long as the policy says, and a reservation or a count as long
+ * as one that is new. That holds because a reader writes the state back, or else its end would move on with the clock.
+ *
+ * Nobody gains a guess by it: what is counted stays counted, and a lock ends no sooner than the clock has gone forward,
+ * from when it was set, by all of `lockMs`, whatever steps back there were in between.
+ */
+function notAhead(state: LockoutState, nowMs: number, { lockMs }: LockoutPolicy): LockoutState {
+  const latestLockEndMs = nowMs + lockMs;
+  const isAhead =
+    state.pendingSinceMs > nowMs ||
+    state.updatedAtMs > nowMs ||
+    (state.lockedUntilMs !== null && state.lockedUntilMs > latestLockEndMs);
+  if (!isAhead) return state;
+  return {
+    ...state,
+    pendingSinceMs: Math.min(state.pendingSinceMs, nowMs),
+    lockedUntilMs: state.lockedUntilMs === null ? null : Math.min(state.lockedUntilMs, latestLockEndMs),
+    updatedAtMs: Math.min(state.updatedAtMs, nowMs),
+  };
 }
 
 function withoutAbandoned(state: LockoutState, nowMs: number): LockoutState {

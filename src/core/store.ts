@@ -296,6 +296,11 @@ export interface LoginAttemptWrites {
   save(realm: Realm, subject: string, state: LockoutState): Promise<void>;
   /** Forgets a subject's attempts, and with them its lock. */
   clear(realm: Realm, subject: string): Promise<void>;
+  /**
+   * Those that were touched after `aheadMs`, by a clock that has been set back since: they are as if touched now, and lock
+   * until `lockEndMs` at most. Takes at most `limit`, and answers how many.
+   */
+  dateBack(aheadMs: number, nowMs: number, lockEndMs: number, limit: number): Promise<number>;
   /** At most `limit` that nobody touched since then, and that lock nobody; answers how many. */
   deleteForgotten(untouchedSinceMs: number, nowMs: number, limit: number): Promise<number>;
 }

@@ -29,6 +29,18 @@ export function loginAttemptWrites(connection: Connection): LoginAttemptWrites {
       await connection.run("DELETE FROM login_attempts WHERE realm = $1 AND subject = $2", [realm, subject]);
     },
 
+    dateBack(aheadMs, nowMs, lockEndMs, limit) {
+      return connection.run(
+        `UPDATE login_attempts
+         SET pending_since_ms = $2, updated_at_ms = $2,
+             locked_until_ms = CASE WHEN locked_until_ms > $3 THEN $3 ELSE locked_until_ms END
+         WHERE updated_at_ms > $1 AND (realm, subject) IN (
+           SELECT realm, subject FROM login_attempts WHERE updated_at_ms > $1 ORDER BY updated_at_ms LIMIT $4
+         )`,
+        [aheadMs, nowMs, lockEndMs, limit],
+      );
+    },
+
     deleteForgotten(untouchedSinceMs, nowMs, limit) {
       // Said twice: what another instance has touched since the inner look is not deleted.
       const forgotten = "updated_at_ms < $1 AND (locked_until_ms IS NULL OR locked_until_ms < $2)";

@@ -10,6 +10,7 @@ import {
   type LockoutPolicy,
   type LockoutState,
 } from "../../src/core/lockout.ts";
+import { fc, seed } from "../support/seed.ts";
 
 const POLICY: LockoutPolicy = { maxAttempts: 5, lockMs: 30 * MINUTE_MS };
 const NOW = 1_800_000_000_000;
@@ -320,5 +321,155 @@ describe("S5 whatever the order", () => {
       expect(longestRow).toBe(POLICY.maxAttempts);
       expect(account.locked).toBe(true);
     }
+  });
+});
+
+describe("a clock that was set back", () => {
+  const STEP = 400 * DAY_MS;
+  const AHEAD = NOW + STEP;
+
+  test("makes no lock last longer than the policy says, from the first reading on", () => {
+    const account = new Account();
+    account.row = state({ failures: 5, lockedUntilMs: AHEAD + POLICY.lockMs, updatedAtMs: AHEAD });
+    expect(begin(account.row, NOW, POLICY)).toMatchObject({ verdict: "locked", retryAfterSeconds: 1_800 });
+    for (const ms of [0, MINUTE_MS, POLICY.lockMs - MINUTE_MS - 1]) {
+      account.nowMs += ms;
+      expect(account.guess(true)).toBe("locked");
+    }
+    account.nowMs += 1;
+    expect(account.guess(true)).toBe("accepted");
+  });
+
+  test("does the same to a lock that is read from a count alone", () => {
+    const counted = state({ failures: 5, updatedAtMs: AHEAD });
+    expect(begin(counted, NOW, POLICY)).toMatchObject({ verdict: "locked", retryAfterSeconds: 1_800 });
+  });
+
+  test("leaves a lock that ends sooner as it is", () => {
+    const locked = state({ failures: 5, lockedUntilMs: NOW + MINUTE_MS });
+    expect(begin(locked, NOW, POLICY).state).toBe(locked);
+    expect(begin(locked, NOW, POLICY)).toMatchObject({ retryAfterSeconds: 60 });
+  });
+
+  test("has what was reserved before it given up a minute after the first reading", () => {
+    const account = new Account();
+    account.row = state({ pending: 5, pendingSinceMs: AHEAD, updatedAtMs: AHEAD });
+    expect(account.begin()).toBe("busy");
+    account.nowMs += ABANDONED_AFTER_MS - 1;
+    expect(account.begin()).toBe("busy");
+    account.nowMs += 1;
+    expect(account.begin()).toBe("locked");
+    account.nowMs += POLICY.lockMs;
+    expect(account.begin()).toBe("judge");
+  });
+
+  test("has a count forgotten a day after the first reading, and not before", () => {
+    const seen = released(state({ failures: 4, updatedAtMs: AHEAD }), NOW, POLICY);
+    expect(begin(seen, NOW + FORGOTTEN_AFTER_MS - 1, POLICY).state).toMatchObject({ failures: 4 });
+    expect(begin(seen, NOW + FORGOTTEN_AFTER_MS, POLICY).state).toMatchObject({ failures: 0 });
+  });
+});
+
+describe("a clock that is set to whatever, and back", () => {
+  type Step = "begin" | "fail" | "release" | { readonly movedMs: number };
+
+  const POLICIES: fc.Arbitrary<LockoutPolicy> = fc.record({
+    maxAttempts: fc.integer({ min: 1, max: 6 }),
+    lockMs: fc.constantFrom(MINUTE_MS, POLICY.lockMs, 3 * DAY_MS),
+  });
+
+  /** Moves around the spans that mean something, either way, and some that mean nothing. */
+  const MOVES: fc.Arbitrary<Step> = fc
+    .record({
+      aboutMs: fc.constantFrom(
+        0,
+        ABANDONED_AFTER_MS,
+        MINUTE_MS,
+        POLICY.lockMs,
+        FORGOTTEN_AFTER_MS,
+        3 * DAY_MS,
+      ),
+      byMs: fc.integer({ min: -2_000, max: 2_000 }),
+      back: fc.boolean(),
+    })
+    .map(({ aboutMs, byMs, back }) => ({ movedMs: (back ? -aboutMs : aboutMs) + byMs }));
+
+  const STEPS: fc.Arbitrary<readonly Step[]> = fc.array(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom("begin" as const, "fail" as const) },
+      { weight: 1, arbitrary: fc.constant("release" as const) },
+      { weight: 3, arbitrary: MOVES },
+    ),
+    { maxLength: 200, size: "max" },
+  );
+
+  /** What somebody without the password gets out of it. */
+  interface Siege {
+    readonly account: Account;
+    /** Attempts that were, or are being, judged: each but those that were taken back. */
+    judged: number;
+    /** Reserved and not yet settled. */
+    open: number;
+    /** All that the clock has gone forward, however much of it was taken back. */
+    forwardMs: number;
+  }
+
+  function take(siege: Siege, step: Step): void {
+    const { account } = siege;
+    const { policy } = account;
+    if (typeof step === "object") {
+      account.nowMs += step.movedMs;
+      siege.forwardMs += Math.max(0, step.movedMs);
+    } else if (step === "begin") {
+      if (account.begin() !== "judge") return;
+      siege.judged++;
+      siege.open++;
+    } else if (siege.open > 0) {
+      siege.open--;
+      if (step === "release") siege.judged--;
+      account.row = (step === "fail" ? failed : released)(account.row, account.nowMs, policy);
+    }
+  }
+
+  function besieged(policy: LockoutPolicy, steps: readonly Step[], onStep: (siege: Siege) => void): Siege {
+    const siege: Siege = { account: new Account(policy), judged: 0, open: 0, forwardMs: 0 };
+    for (const step of steps) {
+      take(siege, step);
+      onStep(siege);
+    }
+    return siege;
+  }
+
+  const holds = (property: fc.IProperty<[LockoutPolicy, readonly Step[]]>) =>
+    fc.assert(property, { seed, numRuns: 2_000 });
+
+  test("gives no more guesses than the limit for each span by which it has gone forward", () => {
+    holds(
+      fc.property(POLICIES, STEPS, (policy, steps) => {
+        besieged(policy, steps, ({ account, judged, forwardMs }) => {
+          const { failures, pending } = account.row ?? state();
+          expect(failures + pending).toBeLessThanOrEqual(policy.maxAttempts);
+          const spans = 1 + Math.floor(forwardMs / Math.min(policy.lockMs, FORGOTTEN_AFTER_MS));
+          expect(judged).toBeLessThanOrEqual(spans * policy.maxAttempts);
+        });
+      }),
+    );
+  });
+
+  test("tells nobody to wait longer than a lock lasts, and what it tells is true", () => {
+    holds(
+      fc.property(POLICIES, STEPS, (policy, steps) => {
+        const { account } = besieged(policy, steps, () => {});
+        if (account.begin() === "busy") {
+          account.nowMs += ABANDONED_AFTER_MS;
+          expect(account.begin()).toBe("locked");
+        }
+        const told = begin(account.row, account.nowMs, policy);
+        if (told.verdict !== "locked") return;
+        expect(told.retryAfterSeconds).toBeLessThanOrEqual(policy.lockMs / 1_000);
+        account.nowMs += told.retryAfterSeconds * 1_000;
+        expect(account.begin()).toBe("judge");
+      }),
+    );
   });
 });

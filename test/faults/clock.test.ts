@@ -66,6 +66,35 @@ const suite = () => {
     expect((await get(server, "/health/readiness")).status).toBe(200);
     expect(server.output()).not.toContain("ERROR");
   }, 30_000);
+
+  test("set back it makes nobody wait longer than they would have", async () => {
+    const folder = scratchFolder();
+    const clock = movableClock(folder);
+    const server = await serve(folder, { LOG_LEVEL: "ERROR", ...clock.settings });
+    const account = { email: newEmail(), password: PASSWORD };
+    expect((await post(server, `${USERS}/register`, account)).status).toBe(200);
+    const login = async (password: string) => {
+      const answer = await post(server, `${USERS}/login`, { ...account, password });
+      return { status: answer.status, waitSeconds: Number(answer.headers.get("retry-after")) };
+    };
+
+    clock.set("+3d");
+    const wrong = Array.from({ length: 5 }, () => login("wrong"));
+    expect((await Promise.all(wrong)).map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
+    clock.set("+0");
+    const locked = await login(PASSWORD);
+    expect(locked.status).toBe(423);
+    expect(locked.waitSeconds).toBeWithin(1, 30 * 60 + 1);
+
+    clock.set("+6d");
+    const spent: number[] = [];
+    for (let more = 0; more < 11; more += 1) spent.push((await login(PASSWORD)).status);
+    expect(new Set(spent)).toEqual(new Set([200, 429]));
+    clock.set("+0");
+    const refused = await login(PASSWORD);
+    expect(refused.status).toBe(429);
+    expect(refused.waitSeconds).toBeWithin(1, 61);
+  }, 30_000);
 };
 
 if (library !== null) describe("a moved clock", suite);
