@@ -96,15 +96,29 @@ function describeCause(cause: unknown): string {
 }
 
 /** What may wait for a reader that has stopped reading. Two thousand requests a second fill it in ten seconds. */
-const WAITING_CHARACTERS = 4 * 1024 * 1024;
+export const WAITING_CHARACTERS = 4 * 1024 * 1024;
+
+export interface LineWriter {
+  write(line: string): void;
+  flush(): Promise<void>;
+}
+
+export function standardOutputWriter(): LineWriter {
+  return lineWriter(Bun.stdout.writer({ highWaterMark: 64 * 1024 }));
+}
+
+/** Where lines go. What it answers to `flush` is waited for. */
+interface LineSink {
+  write(lines: string): unknown;
+  flush(): unknown;
+}
 
 /**
- * Gathers the lines of one turn of the event loop into one write to standard output. Lines are lost where its reader
- * is gone, its disk is full, or too much waits for it: requests go on without them, and a failure told here would be
- * one more line to fail.
+ * Gathers the lines of one turn of the event loop into one write. Lines are lost where the sink's reader is gone, its
+ * disk is full, or too much waits for it: requests go on without them, and a failure told here would be one more line
+ * to fail.
  */
-export function standardOutputWriter(): { write(line: string): void; flush(): Promise<void> } {
-  const sink = Bun.stdout.writer({ highWaterMark: 64 * 1024 });
+export function lineWriter(sink: LineSink): LineWriter {
   let gathered = "";
   let flushing: Promise<void> | null = null;
   const flushAll = async () => {

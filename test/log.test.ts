@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createLog } from "../src/log.ts";
+import { createLog, lineWriter, WAITING_CHARACTERS } from "../src/log.ts";
 
 const clock = { nowMs: () => Date.parse("2026-01-04T10:00:00Z") };
 
@@ -62,5 +62,34 @@ describe("the log", () => {
     expect(cause).toContain("outer");
     expect(cause).toContain("inner");
     expect(cause).toContain("log.test.ts");
+  });
+});
+
+describe("lines that wait for their reader", () => {
+  /** What a reader got who reads only when told to. */
+  function stoppedReader() {
+    const written: string[] = [];
+    const reads = Promise.withResolvers<void>();
+    const sink = { write: (lines: string) => written.push(lines), flush: () => reads.promise };
+    return { sink, written, readOn: () => reads.resolve() };
+  }
+
+  test("are bounded while it has stopped reading, and come again once it reads", async () => {
+    const { sink, written, readOn } = stoppedReader();
+    const writer = lineWriter(sink);
+    writer.write("before");
+    const flushed = writer.flush();
+    const line = "x".repeat(1023);
+    for (let count = 0; count < (2 * WAITING_CHARACTERS) / 1024; count += 1) writer.write(line);
+    expect(written).toEqual(["before\n"]);
+
+    readOn();
+    await flushed;
+    writer.write("after");
+    await writer.flush();
+    const [, waited = "", ...others] = written;
+    expect(others).toEqual(["after\n"]);
+    expect(waited.length).toBeWithin(WAITING_CHARACTERS, WAITING_CHARACTERS + 1024 + 1);
+    expect(waited.split("\n").every((each) => each === line || each === "")).toBe(true);
   });
 });
