@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { exchange, statuses } from "../faults/wire.ts";
 import { type Collector, type CollectedSpan, startCollector } from "../support/collector.ts";
 import { eventually } from "../support/eventually.ts";
 import { forEachEngine, type TestProgram } from "../support/program.ts";
@@ -184,6 +185,29 @@ forEachEngine("requests that are traced", (start, engine) => {
       expect(server).toMatchObject({ spanId: span, flags: 0x101 });
       expect([server?.parentSpanId, server?.traceState]).toEqual([undefined, undefined]);
     }
+  });
+
+  test("that name no host there can be are refused, and told like others", async () => {
+    const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, RATE_LIMIT_ENABLED: "false" };
+    const listening = await start(settings);
+    const { origin } = listening.app.listen({ host: "127.0.0.1", port: 0 }).url;
+    const asked = ["a:99999", "[::", "1.2.3.999", "a b"].map((host) => ({ host, trace: newTrace() }));
+    for (const { host, trace } of asked) {
+      const head = [
+        "GET /health HTTP/1.1",
+        `Host: ${host}`,
+        `traceparent: ${traceparent(trace).traceparent}`,
+      ];
+      const { received } = await exchange(origin, `${head.join("\r\n")}\r\n\r\n`);
+      expect([host, statuses(received)]).toEqual([host, [400]]);
+    }
+    for (const { host, trace } of asked) {
+      const [server] = await spansOf(trace);
+      expect([host, server?.attributes.get("http.response.status_code")]).toEqual([host, 400]);
+    }
+    expect(listening.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+    await listening.app.stop(0);
+    await listening.close();
   });
 
   test("that the database refuses are told by the kind of the error, and not by its words", async () => {
