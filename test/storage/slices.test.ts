@@ -4,10 +4,11 @@ import { systemClock } from "../../src/core/clock.ts";
 import type { Todo } from "../../src/core/todos.ts";
 import type { TodoSelection, TodoSort } from "../../src/core/store.ts";
 import { accountReads } from "../../src/storage/accounts.ts";
-import type { Connection, Database, SqlValue } from "../../src/storage/database.ts";
 import { migrateUp, parseMigrations } from "../../src/storage/migrations.ts";
 import { todoReads } from "../../src/storage/todos.ts";
 import { forEachEngine } from "./engines.ts";
+import { plan, recording } from "./plans.ts";
+import type { Statement } from "./plans.ts";
 
 const ROWS = 4_000;
 const ALL: TodoSelection = { completed: null, priority: null, words: [] };
@@ -22,29 +23,6 @@ const FILL = `
     SELECT 1 + i % 2, 'title ' || (i % 10), CASE i % 3 WHEN 0 THEN 'low' WHEN 1 THEN 'medium' ELSE 'high' END,
       i / 100, CASE i % 4 WHEN 0 THEN i / 50 END
     FROM n;`;
-
-interface Statement {
-  readonly sql: string;
-  readonly values: readonly SqlValue[];
-}
-
-/** Passes on what it is asked, and keeps it. */
-function recording(connection: Connection, kept: Statement[]): Connection {
-  return {
-    dialect: connection.dialect,
-    first: (sql, values) => connection.first(sql, values),
-    run: (sql, values) => connection.run(sql, values),
-    all(sql, values = []) {
-      kept.push({ sql, values });
-      return connection.all(sql, values);
-    },
-  };
-}
-
-async function plan({ engine, reader }: Database, { sql, values }: Statement): Promise<string> {
-  const rows = await reader.all(`EXPLAIN ${engine === "sqlite" ? "QUERY PLAN " : ""}${sql}`, values);
-  return rows.map((row) => String(row["detail"] ?? row["QUERY PLAN"])).join("\n");
-}
 
 /** Nothing is read to be thrown away or sorted: the cost is that of the rows that are answered. */
 function expectIndexAlone(text: string, index: string): void {
