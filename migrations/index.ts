@@ -43,6 +43,10 @@ import text40 from "./0018_long_runs.down.postgres.sql" with { type: "text" };
 import text41 from "./0018_long_runs.down.sqlite.sql" with { type: "text" };
 import text42 from "./0018_long_runs.up.postgres.sql" with { type: "text" };
 import text43 from "./0018_long_runs.up.sqlite.sql" with { type: "text" };
+import text44 from "./0019_users_newest_first.down.postgres.sql" with { type: "text" };
+import text45 from "./0019_users_newest_first.down.sqlite.sql" with { type: "text" };
+import text46 from "./0019_users_newest_first.up.postgres.sql" with { type: "text" };
+import text47 from "./0019_users_newest_first.up.sqlite.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -89,4 +93,8 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0018_long_runs.down.sqlite.sql": text41,
   "0018_long_runs.up.postgres.sql": text42,
   "0018_long_runs.up.sqlite.sql": text43,
+  "0019_users_newest_first.down.postgres.sql": text44,
+  "0019_users_newest_first.down.sqlite.sql": text45,
+  "0019_users_newest_first.up.postgres.sql": text46,
+  "0019_users_newest_first.up.sqlite.sql": text47,
 };

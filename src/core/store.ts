@@ -138,8 +138,8 @@ export interface NewAccount {
 // The directory of users
 
 export interface UserDirectoryReads {
-  /** By id, the latest first. */
-  users(filter: UserFilter, slice: Slice<"id">): Promise<readonly Account[]>;
+  /** Newest first, which is the one order there is. */
+  users(filter: UserFilter, slice: Slice<"created_at">): Promise<readonly Account[]>;
   /** How many there are; of a search that finds more than 10,000 it says 10,000. */
   count(filter: UserFilter): Promise<number>;
 }

@@ -19,10 +19,10 @@ export class UserDirectory {
     return this.#pages.read(
       {
         scope: ["users", search, isActive, deleted],
-        order: { key: "id", descending: true },
+        order: { key: "created_at", descending: true },
         rows: (slice) => directory.users(filter, slice),
         count: () => directory.count(filter),
-        position: ({ id }) => ({ value: id, id }),
+        position: ({ id, createdAtMs }) => ({ value: createdAtMs, id }),
       },
       request,
     );

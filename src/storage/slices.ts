@@ -9,6 +9,8 @@ export interface Selection<Key extends string> {
   /** What every row meets, with `$1` and on for its values. */
   readonly where: string;
   readonly values: readonly SqlValue[];
+  /** The statement that answers the page, made of the one that finds its rows; absent where they are the same. */
+  readonly around?: (found: string) => string;
   /** What each order sorts by: a column or an expression that holds no null, with an index over it and the id. */
   readonly sortedBy: Readonly<Record<Key, string>>;
 }
@@ -21,7 +23,7 @@ export interface Selection<Key extends string> {
  */
 export async function readSlice<Key extends string>(
   connection: Connection,
-  { columns, from, where, values, sortedBy }: Selection<Key>,
+  { columns, from, where, values, around = (found) => found, sortedBy }: Selection<Key>,
   { order, limit, offset, after }: Slice<Key>,
 ): Promise<readonly Row[]> {
   const value = sortedBy[order.key];
@@ -29,7 +31,7 @@ export async function readSlice<Key extends string>(
   const nth = (position: number) => `$${values.length + position}`;
   const inOrder = `ORDER BY ${value} ${direction}, id ${direction}`;
   const rows = (condition: string, sorted: string, given: readonly SqlValue[]) =>
-    connection.all(`SELECT ${columns} FROM ${from} WHERE ${where}${condition} ${sorted}`, [
+    connection.all(around(`SELECT ${columns} FROM ${from} WHERE ${where}${condition} ${sorted}`), [
       ...values,
       ...given,
     ]);

@@ -7,7 +7,7 @@ const LOOKED_AT = 12;
 const JOINED = 2;
 /** How many of the first users with a run are gone through to see how seldom it is. */
 const SAMPLE = 50;
-/** Beyond so many the index finds a page sooner by itself. */
+/** Beyond so many a page is found sooner among the newest users than by sorting these. */
 const FEW = 2_000;
 /** How many characters the runs of the longer index have, on PostgreSQL too. */
 export const LONG_RUN = 5;
@@ -19,7 +19,7 @@ interface RunIndex {
   readonly apart: number;
   /** How it spells a run. */
   readonly word: (run: string) => string;
-  readonly sql: string;
+  readonly table: string;
 }
 
 const RUN_INDEXES: readonly RunIndex[] = [
@@ -27,14 +27,14 @@ const RUN_INDEXES: readonly RunIndex[] = [
     length: LONG_RUN,
     apart: 2,
     word: (run) => Buffer.from(run).toString("hex"),
-    sql: findByRarest("users_search_long"),
+    table: "users_search_long",
   },
   {
     length: 3,
     apart: 1,
     // Between quotation marks nothing is special but these themselves.
     word: (run) => `"${run.replaceAll('"', '""')}"`,
-    sql: findByRarest("users_search"),
+    table: "users_search",
   },
 ];
 
@@ -46,12 +46,31 @@ export async function fewCandidates(
   connection: Connection,
   sought: string,
 ): Promise<readonly number[] | null> {
+  const found = await candidates(connection, sought, `LIMIT ${FEW + 1}`);
+  return found === null || found.length > FEW ? null : found;
+}
+
+/** The lowest and the highest id of those who may match; null where no index or nobody does. */
+export async function idsOfCandidates(
+  connection: Connection,
+  sought: string,
+): Promise<{ readonly lowest: number; readonly highest: number } | null> {
+  const [lowest] = (await candidates(connection, sought, "ORDER BY rowid LIMIT 1")) ?? [];
+  const [highest] = (await candidates(connection, sought, "ORDER BY rowid DESC LIMIT 1")) ?? [];
+  return lowest === undefined || highest === undefined ? null : { lowest, highest };
+}
+
+async function candidates(
+  connection: Connection,
+  sought: string,
+  which: string,
+): Promise<readonly number[] | null> {
   const characters = [...sought];
   const index = RUN_INDEXES.find(({ length }) => length <= characters.length);
   if (index === undefined) return null;
   const words = runsOf(characters, index).map(index.word);
-  const rows = await connection.all(index.sql, [JSON.stringify(words)]);
-  return rows.length > FEW ? null : rows.map((row) => integer(row, "id"));
+  const rows = await connection.all(findByRarest(index.table, which), [JSON.stringify(words)]);
+  return rows.map((row) => integer(row, "id"));
 }
 
 /**
@@ -59,14 +78,14 @@ export async function fewCandidates(
  * everybody's. So the users are found by the rarest alone. How rare a run is tells the id of the fiftieth user who has
  * it: the later, the rarer, at the same cost for a run that all have.
  */
-function findByRarest(table: string): string {
+function findByRarest(table: string, which: string): string {
   return `SELECT rowid AS id FROM ${table} WHERE ${table} MATCH (
     SELECT group_concat(word, ' AND ') FROM (
       SELECT value AS word FROM json_each($1)
       ORDER BY (SELECT rowid FROM ${table} WHERE ${table} MATCH value LIMIT 1 OFFSET ${SAMPLE - 1}) DESC NULLS FIRST
       LIMIT ${JOINED}
     )
-  ) LIMIT ${FEW + 1}`;
+  ) ${which}`;
 }
 
 /** From the first to the last, evenly apart. */

@@ -553,7 +553,7 @@ forEachEngine("the store", (_, open) => {
       test(`finds everybody by "${search}", page by page, and counts up to 10,000 of them`, async () => {
         const { directory } = store.read;
         const filter = { search, isActive: null, deleted: false };
-        const order = { key: "id", descending: true } as const;
+        const order = { key: "created_at", descending: true } as const;
         const page = async (offset: number, limit: number) =>
           (await directory.users(filter, { order, limit, offset, after: null })).map(({ id }) => id);
         const all = await page(0, MANY + 1);

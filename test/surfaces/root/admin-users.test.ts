@@ -14,6 +14,8 @@ import {
 } from "./people.ts";
 import type { Person } from "./people.ts";
 
+const AGES_AGO_MS = Date.UTC(2020, 0, 1);
+
 /** What a page holds of interest to a test. */
 async function list(admin: Person, query: string) {
   const answer = await admin.client.get(`/admin/users?${query}`, { token: admin.token });
@@ -21,6 +23,10 @@ async function list(admin: Person, query: string) {
   const { items, ...page } = dataOf(answer);
   const ids = Array.isArray(items) ? items.map((item: { id: number }) => item.id) : [];
   return { ids, items, ...page };
+}
+
+function cursorOf(page: object): unknown {
+  return Reflect.get(page, "next_cursor");
 }
 
 forEachEngine("root back office", (start) => {
@@ -51,6 +57,32 @@ forEachEngine("root back office", (start) => {
       const next = await list(admin, `search=of+the+pages&page_size=2&cursor=${cursor}`);
       expect(next.ids).toEqual(ids.slice(2, 4));
       expect(Object.keys(next)).not.toContain("total");
+    });
+
+    test("has who came by an import where they belong by their age, by number, cursor and search", async () => {
+      const admin = await theAdmin();
+      const first = await person({ name: "Ageing First" });
+      const last = await person({ name: "Ageing Last" });
+      const later = await importOne(program(), "Ageing Later", AGES_AGO_MS + 1);
+      const earlier = await importOne(program(), "Ageing Earlier", AGES_AGO_MS);
+      const atOnce = await importOne(program(), "Ageing At Once", AGES_AGO_MS);
+      const newestFirst = [last, first, later, atOnce, earlier].map(({ id }) => id);
+
+      const pages = async (query: string) => {
+        let page = await list(admin, query);
+        const ids = [...page.ids];
+        for (let cursor = cursorOf(page); cursor !== null; cursor = cursorOf(page)) {
+          page = await list(admin, `${query}&cursor=${cursor}`);
+          ids.push(...page.ids);
+        }
+        return ids;
+      };
+      expect(await pages("search=ageing&page_size=2")).toEqual(newestFirst);
+      expect((await list(admin, "search=ageing&page_size=2&page=2")).ids).toEqual(newestFirst.slice(2, 4));
+      const everybody = await pages("page_size=2");
+      expect(everybody.slice(-3)).toEqual(newestFirst.slice(2));
+      expect(new Set(everybody).size).toBe(everybody.length);
+      expect((await list(admin, "page_size=100")).ids).toEqual(everybody);
     });
 
     test("searches e-mail, username, name and phone, in any case and from one letter on", async () => {
@@ -295,6 +327,22 @@ forEachEngine("root back office", (start) => {
     ]);
   });
 });
+
+/** As an import writes one down: an old account under a new id. */
+function importOne({ core }: TestProgram, name: string, createdAtMs: number) {
+  const { email, username } = newcomer();
+  return core.store.write((tx) =>
+    tx.accounts("user").insert({
+      email,
+      username,
+      usernameKey: username.toLowerCase(),
+      name,
+      phone: null,
+      passwordHash: "none",
+      createdAtMs,
+    }),
+  );
+}
 
 function eventsOf(program: TestProgram, account: number, by: string): readonly string[] {
   return program.log
