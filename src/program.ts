@@ -12,7 +12,7 @@ import type { Algorithm } from "./core/keyring.ts";
 import type { Log } from "./core/log.ts";
 import { createHasher } from "./core/passwords.ts";
 import type { JobWatch } from "./core/bounded-queue.ts";
-import type { Hasher } from "./core/passwords.ts";
+import type { HashCost, Hasher } from "./core/passwords.ts";
 import { MemoryRateLimitStore } from "./core/rate-limit.ts";
 import { Recurring } from "./core/recurring.ts";
 import type { HttpServer } from "./http/server.ts";
@@ -52,12 +52,12 @@ export interface Program {
 }
 
 /**
- * `clock` tells the time of day, which may be set back; `steadyClock` only goes forward: rate limits go by it.
- * Fails with `KeysRefused` where the key files cannot be used.
+ * `clock` tells the time of day, which may be set back; `steadyClock` only goes forward: rate limits go by it. Passwords
+ * cost what they must where no other cost is given. Fails with `KeysRefused` where the key files cannot be used.
  */
 export async function assemble(
   config: Config,
-  parts: { clock: Clock; steadyClock: Clock; log: Log; secret: string },
+  parts: { clock: Clock; steadyClock: Clock; log: Log; secret: string; hashCost?: HashCost },
 ): Promise<Program> {
   const { clock, secret } = parts;
   const meters = new Meters(clock);
@@ -67,7 +67,7 @@ export async function assemble(
   const keys = openKeys(config, secret, log);
   const opened = openDatabase(config.database, log, meters.onStatement);
   const database = tracing?.database(opened) ?? opened;
-  const hasher = openHasher(config, meters, tracing, log);
+  const hasher = openHasher(config, parts.hashCost, meters, tracing, log);
   const core = createCore({
     store: openStore(database, new AuditSealer(secret), meters.onWrite),
     files: openFiles(config, tracing?.outgoing()),
@@ -168,6 +168,7 @@ async function openTracing({ tracing }: Config, clock: Clock, log: Log): Promise
 
 function openHasher(
   { hashConcurrency: concurrency, hashQueue: maxQueued }: Config,
+  cost: HashCost | undefined,
   meters: Meters,
   tracing: Tracing | null,
   log: Log,
@@ -181,7 +182,7 @@ function openHasher(
       tracing?.onHash(durationMs);
     },
   };
-  const hasher = createHasher({ concurrency, maxQueued, clock: monotonicClock, log, watch });
+  const hasher = createHasher({ concurrency, maxQueued, cost, clock: monotonicClock, log, watch });
   return tracing?.hasher(hasher) ?? hasher;
 }
 

@@ -85,16 +85,22 @@ export interface Hasher {
   queued(): number;
 }
 
+/** How much a hash costs whoever guesses, and whoever serves. */
+export interface HashCost {
+  readonly memoryKib: number;
+  readonly passes: number;
+}
+
+/** OWASP's first choice for argon2id. */
+export const HASH_COST: HashCost = { memoryKib: 19_456, passes: 2 };
+
 export interface HasherOptions extends QueueLimits {
+  readonly cost?: HashCost | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly watch?: JobWatch;
 }
 
-/** OWASP's first choice for argon2id. */
-const MEMORY_KIB = 19_456;
-const PASSES = 2;
-const PARAMETERS = { algorithm: "argon2id", memoryCost: MEMORY_KIB, timeCost: PASSES } as const;
 const BCRYPT_MAX_BYTES = 72;
 const WRONG: Verification = { ok: false, rehash: false };
 
@@ -102,9 +108,11 @@ const WRONG: Verification = { ok: false, rehash: false };
  * Hashes on Bun's thread pool, never on the event loop, and only so many at once: each takes 19 MiB, and the
  * pool serves files and name look-ups too.
  */
-export function createHasher({ log, clock = systemClock, watch, ...limits }: HasherOptions): Hasher {
+export function createHasher(options: HasherOptions): Hasher {
+  const { log, clock = systemClock, watch, cost = HASH_COST, ...limits } = options;
   const queue = new BoundedQueue(limits, clock, watch);
-  const nobodysHash = unknownPasswordHash();
+  const nobodysHash = unknownPasswordHash(cost);
+  const parameters = { algorithm: "argon2id", memoryCost: cost.memoryKib, timeCost: cost.passes } as const;
 
   async function judge(password: string, storedHash: string | null): Promise<Verification> {
     const stored = storedHash === null ? null : readStoredHash(storedHash);
@@ -113,7 +121,7 @@ export function createHasher({ log, clock = systemClock, watch, ...limits }: Has
       await Bun.password.verify("nobody's password", nobodysHash);
       return WRONG;
     }
-    const foreign = !isCurrent(stored);
+    const foreign = !isCurrent(stored, cost);
     for (const candidate of candidates(password, stored, foreign)) {
       if (await matches(candidate, stored.text, log)) return { ok: true, rehash: foreign };
     }
@@ -124,7 +132,7 @@ export function createHasher({ log, clock = systemClock, watch, ...limits }: Has
     async hash(password) {
       const problem = passwordTextProblem(password);
       if (problem !== null) throw Fault.invalid("body", "password", problem);
-      return queue.run(() => Bun.password.hash(normalisePassword(password), PARAMETERS));
+      return queue.run(() => Bun.password.hash(normalisePassword(password), parameters));
     },
     verify: (password, storedHash) => queue.run(() => judge(password, storedHash)),
     refuseIfFull: () => queue.refuseIfFull(),
@@ -134,13 +142,13 @@ export function createHasher({ log, clock = systemClock, watch, ...limits }: Has
 }
 
 /** A hash that costs what a real one costs and that no password is known for; making it takes no hashing. */
-export function unknownPasswordHash(): string {
+export function unknownPasswordHash({ memoryKib, passes }: HashCost = HASH_COST): string {
   const random = (): string => randomBytes(32).toString("base64").replaceAll("=", "");
-  return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=1$${random()}$${random()}`;
+  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=1$${random()}$${random()}`;
 }
 
-function isCurrent(stored: StoredHash): boolean {
-  return stored.scheme === "argon2id" && stored.memoryKib >= MEMORY_KIB && stored.passes >= PASSES;
+function isCurrent(stored: StoredHash, { memoryKib, passes }: HashCost): boolean {
+  return stored.scheme === "argon2id" && stored.memoryKib >= memoryKib && stored.passes >= passes;
 }
 
 /**

@@ -81,6 +81,17 @@ describe("latchkey serve", () => {
     expect(existsSync(join(folder, "app.db-wal"))).toBe(false);
   }, 30_000);
 
+  test("S3 stores passwords at full cost, which the tests within one process do not take the time for", async () => {
+    const folder = scratchFolder();
+    const server = await serve(folder);
+    expect((await post(`${server.url}/api/v1/users/register`, PERSON)).status).toBe(200);
+    server.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    using database = new Database(join(folder, "app.db"));
+    const [stored] = database.query("SELECT password_hash FROM users").values();
+    expect(String(stored)).toStartWith("$argon2id$v=19$m=19456,t=2,p=1$");
+  }, 30_000);
+
   test("a start that has nothing to migrate waits for nobody who writes", async () => {
     const folder = scratchFolder();
     const first = await serve(folder);

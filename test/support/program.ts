@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { HashCost } from "../../src/core/passwords.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { createLog } from "../../src/log.ts";
@@ -84,6 +85,9 @@ function temporarySqlite(): string {
   return `sqlite:///${join(folder, "test.db")}`;
 }
 
+/** A hash of full cost takes 20 to 50 ms, and the tests make thousands: what they test is not its strength. */
+export const TEST_HASH_COST: HashCost = { memoryKib: 256, passes: 1 };
+
 /** Starts instances on a database that the suite brings along. */
 export function starter(databaseUrl: string, running: Running = new Running()): Start {
   let clients = 0;
@@ -117,6 +121,7 @@ export function starter(databaseUrl: string, running: Running = new Running()): 
       steadyClock: clock.steady,
       log,
       secret: TEST_SECRET,
+      hashCost: TEST_HASH_COST,
     });
     running.add(program);
     await program.start();
