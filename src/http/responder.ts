@@ -74,11 +74,14 @@ export class Responder {
     return this.#response(exchange, reply);
   }
 
-  /** Where something throws that no request is known of, or behind its answer: nothing of that is for the client. */
+  /** For what throws around an answer, where the request is not at hand: what it was is for the operator alone. */
   lastResort(error: unknown, dialect: Target["dialect"]): Response {
-    this.#log.error("request.internal", {}, error);
-    const { status, body } = dialect.answer(Fault.of({ kind: "internal" }, error).what);
-    return new Response(JSON.stringify(body), { status, headers: this.#everyJsonHeader });
+    const id = crypto.randomUUID();
+    this.#log.error("request.internal", { request: id }, error);
+    const { status, body } = dialect.answer({ kind: "internal" });
+    const response = new Response(JSON.stringify(body), { status, headers: this.#everyJsonHeader });
+    response.headers.set("x-request-id", id);
+    return response;
   }
 
   /** From now on each answer asks its client to connect anew, elsewhere if there is an elsewhere. */

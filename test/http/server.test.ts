@@ -10,7 +10,8 @@ const start = starter(`sqlite:///${join(scratchFolder(), "app.db")}`);
 test("S36 what throws around an answer is told to the operator, and to the client as any mistake of ours is", async () => {
   const { core, app } = await start();
   const told: unknown[] = [];
-  const tell = (event: string, _fields?: LogFields, cause?: unknown) => void told.push([event, cause]);
+  const tell = (event: string, fields?: LogFields, cause?: unknown) =>
+    void told.push([event, fields?.["request"], cause]);
   const mistake = new Error("thrown around the answer");
   const server = createServer({
     surfaces: app.surfaces,
@@ -33,7 +34,9 @@ test("S36 what throws around an answer is told to the operator, and to the clien
     expect(answer.headers.get("content-type")).toBe("application/json");
     expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
     expect(await answer.text()).not.toContain(mistake.message);
-    expect(told).toEqual([["request.internal", mistake]]);
+    const id = answer.headers.get("x-request-id");
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(told).toEqual([["request.internal", id, mistake]]);
   } finally {
     await server.stop(0);
   }
