@@ -1,6 +1,7 @@
 import { Database as BunDatabase, SQLiteError } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
 import {
+  chownSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -91,6 +92,7 @@ export function restoreSqlite(
   try {
     copyWhole(file, draft);
     const inspection = inspectSqlite(draft, file);
+    giveToOwnerOf(isReplacing ? target : dirname(resolve(target)), draft);
     if (isReplacing) keepAside(target, asideFile);
     // What a crash left of the log of another database must not be taken for this one's.
     for (const suffix of SIDE_FILES) moveAside(target + suffix, asideFile + suffix);
@@ -105,6 +107,13 @@ export function restoreSqlite(
     hold?.close();
     rmSync(draft, { force: true });
   }
+}
+
+/** An operator restores as root, and the server that opens the database then is another user, as in its unit. */
+function giveToOwnerOf(path: string, draft: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(path);
+  chownSync(draft, uid, gid);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -160,6 +161,26 @@ describe("restore", () => {
     expect(usersIn("new.db")).toBe(7);
     expect(statSync(path("new.db")).mode & 0o777).toBe(0o600);
   });
+
+  // Only root can give a file to another: CI is, and a person who is not sees this test skipped.
+  test.if(process.getuid?.() === 0)(
+    "by root, the database is whose the one before was, or whose the folder is",
+    async () => {
+      const [server, group] = [12_345, 12_346];
+      mkdirSync(path("theirs"));
+      chownSync(path("theirs"), server, group);
+      const settings = { DATABASE_URL: "sqlite:///theirs/app.db" };
+      const owner = () => {
+        const { uid, gid } = statSync(path("theirs/app.db"));
+        return [uid, gid];
+      };
+      expect((await restore(settings, "backup.db")).exitCode).toBe(0);
+      expect(owner()).toEqual([server, group]);
+      chownSync(path("theirs/app.db"), server + 1, group);
+      expect((await restore(settings, "backup.db", "--force")).exitCode).toBe(0);
+      expect(owner()).toEqual([server + 1, group]);
+    },
+  );
 
   test("replaces a database only with --force, and keeps it", async () => {
     await makeDatabase("old.db", 2);
