@@ -11,6 +11,18 @@ const PAGE_MAX = 1_000_000;
 /** A cursor holds a value that rows are sorted by, at most a title. */
 const CURSOR_MAX_CHARACTERS = 4_096;
 
+type Rel = "first" | "prev" | "next" | "last";
+
+interface Link {
+  readonly rel: Rel;
+  readonly text: string;
+}
+
+/** What is left out first where a long search stands in each of them. */
+const LEAST_NEEDED: readonly Rel[] = ["last", "first", "prev", "next"];
+/** Many proxies take 4 kB for the head of an answer, and put a 502 in the place of one that has more. */
+const LINKS_MAX_CHARACTERS = 3_000;
+
 /** The fields of a query that say which page is wanted; a list adds its filters beside them. */
 export const pageFields = {
   page: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX, default: 1 })),
@@ -70,21 +82,32 @@ export function pageLinks<Row>(
   page: Page<Row>,
 ): Record<string, string> {
   const { page: _page, cursor: _cursor, ...filters } = query;
-  const link = (rel: string, at: Readonly<Record<string, string | number>>): string => {
+  const link = (rel: Rel, at: Readonly<Record<string, string | number>>): Link => {
     const given = new URLSearchParams();
     for (const [name, value] of Object.entries({ ...filters, ...at })) given.set(name, String(value));
-    return `<${exchange.path}?${given}>; rel="${rel}"`;
+    return { rel, text: `<${exchange.path}?${given}>; rel="${rel}"` };
   };
   const links = page.numbered === null ? [] : numberedLinks(page.numbered, link);
   if (page.numbered === null && page.nextCursor !== null)
     links.push(link("next", { cursor: page.nextCursor }));
-  return links.length === 0 ? {} : { link: links.join(", ") };
+  const header = headerOf(links);
+  return header === "" ? {} : { link: header };
+}
+
+function headerOf(links: readonly Link[]): string {
+  let kept = links;
+  const header = () => kept.map(({ text }) => text).join(", ");
+  for (const rel of LEAST_NEEDED) {
+    if (header().length <= LINKS_MAX_CHARACTERS) break;
+    kept = kept.filter((link) => link.rel !== rel);
+  }
+  return header();
 }
 
 function numberedLinks(
   { page, pages }: { readonly page: number; readonly pages: number },
-  link: (rel: string, at: Readonly<Record<string, number>>) => string,
-): string[] {
+  link: (rel: Rel, at: Readonly<Record<string, number>>) => Link,
+): Link[] {
   const last = Math.max(pages, 1);
   return [
     link("first", { page: 1 }),

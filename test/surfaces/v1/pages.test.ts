@@ -133,6 +133,19 @@ forEachEngine("v1 pages", (start) => {
       expect(last.headers.get("link")).toBeNull();
     });
 
+    test("have as many links as a proxy has room for", async () => {
+      const relsOf = async (q: string) => {
+        const answer = await alice.get(`${TODOS}?page_size=1&page=2&q=${encodeURIComponent(q)}`);
+        expect(answer.status).toBe(200);
+        const header = answer.headers.get("link") ?? "";
+        expect(header.length).toBeLessThanOrEqual(3_000);
+        return [...header.matchAll(/rel="(\w+)"/g)].map(([, rel]) => rel);
+      };
+      expect(await relsOf("a".repeat(200))).toEqual(["first", "prev", "last"]);
+      expect(await relsOf("\u{1F34E}".repeat(90))).toEqual(["first", "prev"]);
+      expect(await relsOf("\u{1F34E}".repeat(190))).toEqual(["prev"]);
+    });
+
     test("S27 out of bounds are 422", async () => {
       for (const bad of ["0", "-1", "101", "1000000000", "1e9", "abc", "", "1.5", "9007199254740993"]) {
         expect(wrongFields(await alice.get(`${TODOS}?page_size=${bad}`))).toEqual(["page_size"]);
