@@ -57,7 +57,7 @@ export class TokenRefused extends Error {
 
 /** Who issues tokens where the server knows no address of its own; good whatever its address is now. */
 export const TOKEN_ISSUER = "latchkey";
-export const TOKEN_MAX_CHARS = 4_096;
+const TOKEN_MAX_CHARS = 4_096;
 const AUDIENCES = { user: "latchkey:user", admin: "latchkey:admin" } as const;
 /** How far the clocks of two instances may be apart. */
 export const CLOCK_LEEWAY_MS = 60_000;

@@ -97,14 +97,19 @@ describe("warnings", () => {
     ["RATE_LIMIT_ENABLED", "false"],
     ["DB_ECHO", "true"],
     ["CORS_ORIGINS", "http://front.example"],
-    ["ADMIN_SETUP_TOKEN", "short"],
-    ["METRICS_TOKEN", "short"],
+    ["ADMIN_SETUP_TOKEN", "fifteen-bytes.."],
+    ["METRICS_TOKEN", "fifteen-bytes.."],
   ] as const;
   for (const [name, value] of unfit) {
     test(`${name}=${value} in production is one`, () => {
       expect(startOf(production({ [name]: value }))).toEqual([name]);
     });
   }
+
+  test("a token of 16 bytes is none", () => {
+    const tokens = { ADMIN_SETUP_TOKEN: "of-sixteen-bytes", METRICS_TOKEN: "of-sixteen-bytes" };
+    expect(startOf(production(tokens))).toEqual([]);
+  });
 
   test("hold no secret", () => {
     const said = warnings(configOf({ SECRET_KEY: "hunter2", METRICS_TOKEN: "hunter3" })).join();

@@ -157,8 +157,8 @@ describe("S5 at once", () => {
 describe("attempts whose instance is gone", () => {
   test("count as failures a minute after the last reservation, and lock from that moment", () => {
     const abandoned = state({ pending: 5 });
-    expect(begin(abandoned, NOW + ABANDONED_AFTER_MS - 1, POLICY).verdict).toBe("busy");
-    expect(begin(abandoned, NOW + ABANDONED_AFTER_MS, POLICY)).toMatchObject({
+    expect(begin(abandoned, NOW + MINUTE_MS - 1, POLICY).verdict).toBe("busy");
+    expect(begin(abandoned, NOW + MINUTE_MS, POLICY)).toMatchObject({
       verdict: "locked",
       retryAfterSeconds: 1_800,
     });

@@ -161,6 +161,7 @@ describe("hashes of other systems", () => {
   test.each([
     ["too little memory", { algorithm: "argon2id", memoryCost: 19_455, timeCost: 2 }],
     ["too few passes", { algorithm: "argon2id", memoryCost: 19_456, timeCost: 1 }],
+    ["one pass over twice the memory", { algorithm: "argon2id", memoryCost: 38_912, timeCost: 1 }],
     ["argon2i of full strength", { algorithm: "argon2i", memoryCost: 19_456, timeCost: 2 }],
   ] as const)("S3 %s asks to be replaced", async (_, parameters) => {
     const stored = await Bun.password.hash(RIGHT, parameters);
@@ -202,6 +203,7 @@ describe("hashes of other systems", () => {
     ["more than a gigabyte", FOREIGN.argon2id.replace("m=64,t=2", "m=1048577,t=1")],
     ["passes for seconds", FOREIGN.argon2id.replace("m=64,t=2", "m=65536,t=65")],
     ["an endless bcrypt", FOREIGN.bcrypt2b.replace("$04$", "$31$")],
+    ["a bcrypt for seconds", FOREIGN.bcrypt2b.replace("$04$", "$17$")],
     ["a bcrypt too cheap", FOREIGN.bcrypt2b.replace("$04$", "$03$")],
     ["a cut bcrypt", FOREIGN.bcrypt2b.slice(0, -1)],
     ["the broken bcrypt 2x", FOREIGN.bcrypt2b.replace("$2b$", "$2x$")],

@@ -16,7 +16,6 @@ import {
   bearerToken,
   TokenRefused,
   Tokens,
-  TOKEN_MAX_CHARS,
   type AccessGrant,
   type TokensOptions,
 } from "../../src/core/tokens.ts";
@@ -346,7 +345,8 @@ describe("S10 form and claims", () => {
     ["S10 the standard alphabet", withDashes.replaceAll("-", "+").replaceAll("_", "/"), "malformed"],
     ["S10 100 kB", `${header}.${"A".repeat(100_000)}.${signature}`, "too_long"],
     ["S10 100 kB of dots", ".".repeat(100_000), "too_long"],
-    ["S10 as long as may be", "A".repeat(TOKEN_MAX_CHARS), "malformed"],
+    ["S10 as long as may be", "A".repeat(4_096), "malformed"],
+    ["S10 a character longer", "A".repeat(4_097), "too_long"],
     ["S10 payload not UTF-8", forge(JSON.stringify(HEADER), notUtf8), "malformed"],
     ["S10 payload a list", forge(JSON.stringify(HEADER), "[]"), "malformed"],
     [
@@ -546,9 +546,15 @@ describe("keyring", () => {
   const weak = pems(generateKeyPairSync("rsa", { modulusLength: 1024 }));
   const p384 = pems(generateKeyPairSync("ec", { namedCurve: "P-384" }));
   const x25519 = pems(generateKeyPairSync("x25519"));
+  /** No key of anybody's: to make one of this size would take minutes. */
+  const endless = createPublicKey({
+    key: { kty: "RSA", n: base64url(Buffer.alloc(8_200 / 8, 0xff)), e: "AQAB" },
+    format: "jwk",
+  }).export({ type: "spki", format: "pem" });
   test.each([
     ["a weak RSA key", () => privateKey(weak.privatePem), "2048 to 8192 bits, this one has 1024"],
     ["a weak public RSA key", () => publicKey(weak.publicPem), "2048 to 8192 bits"],
+    ["an RSA key that takes its time", () => publicKey(String(endless)), "this one has 8200"],
     ["another curve", () => privateKey(p384.privatePem), "must be on P-256"],
     ["a key that cannot sign", () => privateKey(x25519.privatePem), "not supported"],
     ["no PEM", () => privateKey("hunter2"), "no BEGIN line"],

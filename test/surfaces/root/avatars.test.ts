@@ -139,6 +139,11 @@ forEachEngine("root avatars", (start) => {
       expect(process.memoryUsage.rss() - before).toBeLessThan(100_000_000);
     });
 
+    test("is refused above 50 megapixels, however few its bytes are", async () => {
+      expect((await register(png(8_000, 6_251))).status).toBe(400);
+      expect(stored()).toEqual([]);
+    });
+
     test("is refused where it goes over its pixels again and again", async () => {
       expect((await register(await jpegOfScans(100))).status).toBe(201);
       for (const scans of [101, 30_000]) {
