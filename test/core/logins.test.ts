@@ -107,6 +107,21 @@ forEachEngine("many guesses at one account", (start) => {
   });
 });
 
+forEachEngine("a wrong password", (start) => {
+  test("S5 is answered as one only where it could be counted", async () => {
+    const program = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { account } = await someone(program, "user");
+    const logins = loginsOn(program, {
+      verify: async () => {
+        await program.database.close();
+        return { ok: false, rehash: false };
+      },
+    });
+    const login = logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null));
+    expect(Fault.is(await failureOf(login), "unavailable")).toBe(true);
+  });
+});
+
 forEachEngine("a right password for something that fails", (start) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
 
@@ -189,6 +204,16 @@ forEachEngine("a password that was right when it was judged", (start) => {
       expect(Fault.is(failure, "wrong_current_password")).toBe(true);
       expect(await lastEvent(account)).toBe("password.confirmation_failed");
     });
+  });
+
+  test("S12 since a block came between a login opens nothing, and is told as refused", async () => {
+    const { account } = await someone(program(), "user");
+    const block = () => program().core.accounts.update(account, { isActive: false }, null, OPERATOR);
+    const failure = await failureOf(
+      loginsDuring(block).login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve("granted")),
+    );
+    expect(Fault.is(failure, "deactivated")).toBe(true);
+    expect(await lastEvent(account)).toBe("login.refused");
   });
 
   test("S5 a right password judged too late opens no lock that this has set", async () => {

@@ -186,7 +186,7 @@ forEachEngine("api-v1 rotation", (start) => {
     }
   });
 
-  test("S12 a blocked or deleted account refreshes nothing", async () => {
+  test("S12 a blocked or deleted account refreshes nothing, by a cookie neither", async () => {
     for (const sql of [
       "UPDATE users SET is_active = FALSE WHERE id = $1",
       "UPDATE users SET deleted_at_ms = 1 WHERE id = $1",
@@ -195,6 +195,9 @@ forEachEngine("api-v1 rotation", (start) => {
       await program().database.write((connection) => connection.run(sql, [id]));
       expect((await refresh(client, tokens.refresh)).status).toBe(401);
       expect(await isGood(client, tokens.access)).toBe(false);
+      const byCookie = await signUp(program());
+      await program().database.write((connection) => connection.run(sql, [byCookie.id]));
+      expect((await byCookie.client.post("/api/v1/users/refresh")).status).toBe(401);
     }
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SCOPES } from "../../../src/core/caller.ts";
-import { DAY_MS, MINUTE_MS } from "../../../src/core/clock.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/clock.ts";
 import { OPERATOR } from "../../../src/core/actor.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { field, numberField } from "../../support/client.ts";
@@ -220,6 +220,20 @@ forEachEngine("personal access tokens", (start) => {
       connection.run("UPDATE users SET created_at_ms = $1 WHERE id = $2", [own.clock.nowMs(), account.id]),
     );
     expect((await client.get(ME.user, { token })).status).toBe(401);
+  });
+
+  test("a token is good that was made in the second of its account, or before an account that an import dates ahead", async () => {
+    const own = await start({ RATE_LIMIT_ENABLED: "false" });
+    own.clock.forwardMs(SECOND_MS / 2);
+    const { client, token, account } = await someone(own, "user");
+    expect((await client.get(ME.user, { token })).status).toBe(200);
+    await own.database.write((connection) =>
+      connection.run("UPDATE users SET created_at_ms = $1 WHERE id = $2", [
+        own.clock.nowMs() + DAY_MS,
+        account.id,
+      ]),
+    );
+    expect((await client.get(ME.user, { token })).status).toBe(200);
   });
 
   test("S22 without the scope admin a role admin's token opens nothing of another's", async () => {
