@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { OPERATOR } from "../../src/core/actor.ts";
 import type { Actor } from "../../src/core/actor.ts";
+import { Fault } from "../../src/core/fault.ts";
 import { forEachEngine, shared, TEST_SECRET } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
 import { personalToken, someone } from "../support/someone.ts";
@@ -80,6 +81,15 @@ forEachEngine("requests", (start, engine) => {
         expect([401, 404]).toContain((await client.get(path)).status);
       }
     });
+  });
+
+  test("S24 a host that is none is refused however often it comes", async () => {
+    const client = program().client();
+    const headers = { host: "a:99999" };
+    for (let time = 0; time < 2; time += 1)
+      expect((await client.post(LOGIN, {}, { headers })).body).toEqual({
+        detail: "The Host header is not valid",
+      });
   });
 
   describe("bodies", () => {
@@ -207,7 +217,7 @@ forEachEngine("requests", (start, engine) => {
         expect(headers.get("x-content-type-options")).toBe("nosniff");
         expect(headers.get("x-frame-options")).toBe("DENY");
         expect(headers.get("referrer-policy")).toBe("no-referrer");
-        expect(headers.get("content-security-policy")).toContain("default-src 'none'");
+        expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
         expect(headers.get("cache-control")).toBe("no-store");
         expect(headers.get("strict-transport-security")).toBeNull();
       }
@@ -434,12 +444,51 @@ forEachEngine("requests", (start, engine) => {
       expect(answer.status).toBe(503);
       expect(answer.body).toEqual({ detail: "Service temporarily unavailable" });
       expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+      expect(answer.headers.get("retry-after")).toBe("1");
     }
     expect((await client.get("/health/liveness")).status).toBe(200);
     const readiness = await client.get("/health/readiness");
     expect(readiness.status).toBe(503);
     expect(readiness.body).toEqual({ status: "unavailable", checks: { database: "unavailable" } });
     expect(instance.log.some((line) => line.includes("request.unavailable"))).toBe(true);
+  });
+
+  test("S32 what could not be written is not answered as done", async () => {
+    const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { client, token, id } = await signUp(instance);
+    const admin = await someone(instance, "admin");
+    const fail = () => Promise.reject(Fault.of({ kind: "unavailable" }));
+    Object.assign(instance.core.store, { write: fail, writeOne: fail });
+    const revoke = "/api/v1/auth/revoke";
+    for (const [done, answer] of [
+      ["a logout", await client.post("/api/v1/users/logout")],
+      ["a refresh token revoked", await client.post(revoke, { refresh_token: "some" })],
+      ["the same by a form", await client.send("POST", revoke, { form: { token: "some" } })],
+      ["an access token revoked", await client.send("POST", revoke, { form: { token } })],
+      ["all others' end", await client.delete("/api/v1/users/me/sessions", { token })],
+      ["a deletion", await client.delete("/users/me", { token })],
+      ["a todo", await client.post("/api/v1/todos", { title: "t" }, { token })],
+      ["an unlocking", await admin.client.send("PATCH", `/admin/users/${id}/unlock`, admin)],
+      ["a block", await admin.client.send("PATCH", `/admin/users/${id}/block`, admin)],
+    ] as const) {
+      expect([done, answer.status]).toEqual([done, 503]);
+    }
+    expect(client.cookies.get("refresh_token")).toBeString();
+  });
+
+  test("S8 who is told to come back is told when, in every dialect", async () => {
+    const instance = await start({ RATE_LIMIT_ENABLED: "false" });
+    const login = () => Promise.reject(Fault.of({ kind: "overloaded", retryAfterSeconds: 7 }));
+    Object.assign(instance.core.logins, { login });
+    const client = instance.client();
+    for (const answer of [
+      await client.post(LOGIN, { email: newEmail(), password: PASSWORD }),
+      await client.post("/v1/auth/login", { username: "somebody", password: PASSWORD }),
+      await client.send("POST", "/auth/login", { form: { username: "somebody", password: PASSWORD } }),
+    ]) {
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get("retry-after")).toBe("7");
+    }
   });
 
   test(`health tells that the server is up on ${engine}`, async () => {
