@@ -187,6 +187,7 @@ forEachEngine("root back office", (start) => {
         "cursor=x",
         `cursor=${cursor.slice(0, -1)}`,
         `cursor=${cursor}&deleted=true`,
+        `cursor=${cursor}&is_active=true`,
         `cursor=${cursor}&search=abc`,
       ]) {
         const answer = await admin.client.get(`/admin/users?${query}`, { token: admin.token });

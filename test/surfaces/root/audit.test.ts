@@ -52,6 +52,9 @@ forEachEngine("GET /admin/audit", (start) => {
     }
     expect(all).toEqual(Array.from(all, (_, index) => all.length - index));
 
+    const { id } = boss.account;
+    const { next_cursor: ofBoss } = await page(`page_size=1&account=admin:${id}`);
+    expect(ofBoss).toBeString();
     const { next_cursor } = await page("page_size=2&event=login.succeeded");
     expect(next_cursor).toBeString();
     for (const query of [
@@ -59,6 +62,10 @@ forEachEngine("GET /admin/audit", (start) => {
       "cursor=1",
       "cursor=",
       `event=login.failed&cursor=${next_cursor}`,
+      `event=login.succeeded&from=2020-01-01&cursor=${next_cursor}`,
+      `event=login.succeeded&to=2030-01-01&cursor=${next_cursor}`,
+      `account=user:${id}&cursor=${ofBoss}`,
+      `account=admin:${id + 1}&cursor=${ofBoss}`,
     ]) {
       expect(`${query} ${(await boss.client.get(`/admin/audit?${query}`, boss)).status}`).toBe(
         `${query} 422`,
