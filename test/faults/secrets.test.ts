@@ -30,7 +30,8 @@ async function liveALittle(server: ServerProcess): Promise<readonly string[]> {
   await post(server, `${users}/login`, { email, password: secret("Wrong") });
   await post(server, `${users}/login`, { email: newEmail(), password: secret("Nobodys") });
   // People do type their password where their name belongs. Small letters, as names are compared.
-  await post(server, `${users}/login`, { email: secret("misplaced"), password: secret("Wrong") });
+  const misplaced = { username: secret("misplaced"), password: secret("Wrong") };
+  expect((await post(server, "/api/v1/auth/login-json", misplaced)).status).toBe(401);
 
   for (let count = 0; count < 2; count += 1) {
     const login = await post(server, `${users}/login`, { email, password });
