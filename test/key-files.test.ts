@@ -129,7 +129,10 @@ describe("reading the folder", () => {
   test("two halves of different pairs are refused", () => {
     folder.makeMissing("ES256");
     writeFileSync(at("public_key.pem"), otherPair().publicKey);
-    expect(refusal()).toContain("public_key.pem is not the public half of private_key.pem");
+    const words = "public_key.pem is not the public half of private_key.pem";
+    expect(refusal()).toContain(words);
+    for (const file of ["old.pem", "older.pem"]) writeFileSync(at(file), otherPair().publicKey);
+    expect(refusal()).toContain(words);
   });
 
   test("a rotation that was cut off leaves a folder that can be used", () => {

@@ -349,6 +349,32 @@ describe("the disk beneath SQLite", () => {
     expect(disk.checkpoints).toBe(1);
   });
 
+  test("S34 after a sync that failed a long log is left as it is, for whoever opens the file anew", async () => {
+    let checkpoints = 0;
+    const behind: Promise<unknown>[] = [];
+    const syncs: (() => Promise<number>)[] = [
+      async () => 0,
+      async () => {
+        behind.push(failureOf(add(database, "behind")));
+        return BUSY_LOG_PAGES;
+      },
+    ];
+    const database = openSqlite({
+      path: join(folder, "left-alone.db"),
+      disk: {
+        sync: () => syncs.shift()?.() ?? Promise.reject(new Error("the disk is gone")),
+        checkpoint: async () => (checkpoints += 1),
+        release: async () => 0,
+      },
+    });
+    await database.write((connection) => connection.run("CREATE TABLE lines (text TEXT)"));
+    await add(database, "kept");
+    expect(await Promise.all(behind)).toMatchObject([{ what: { kind: "unavailable" } }]);
+    await someTurns();
+    expect(checkpoints).toBe(0);
+    await database.close();
+  });
+
   test("a checkpoint that fails loses nothing, and is told", async () => {
     const told: string[] = [];
     const database = openSqlite({

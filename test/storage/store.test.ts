@@ -280,6 +280,32 @@ forEachEngine("the store", (_, open) => {
     });
   });
 
+  describe("the sessions of one account", () => {
+    test("end together, but for one, and those that had ended keep the time of it", async () => {
+      const { id: accountId } = await insert();
+      const { id: bystander } = await insert();
+      const open = (of: number) =>
+        store.write((tx) =>
+          tx.sessions.insert({
+            accountId: of,
+            kind: "cookie",
+            createdAtMs: NOW_MS,
+            endsAtMs: null,
+            clientAddress: null,
+            userAgent: null,
+          }),
+        );
+      const [kept, open1, ended] = [await open(accountId), await open(accountId), await open(accountId)];
+      const others = await open(bystander);
+      await store.write((tx) => tx.sessions.end(ended.id, NOW_MS));
+      expect(await store.write((tx) => tx.sessions.endAll(accountId, NOW_MS + 5, kept.id))).toBe(1);
+      const endOf = async ({ id }: { id: number }) => (await store.read.sessions.byId(id))?.endedAtMs;
+      const ends = [await endOf(kept), await endOf(open1), await endOf(ended), await endOf(others)];
+      expect(ends).toEqual([null, NOW_MS + 5, NOW_MS, null]);
+      expect(await store.write((tx) => tx.sessions.endAll(accountId, NOW_MS + 9, null))).toBe(1);
+    });
+  });
+
   describe("personal tokens", () => {
     const newToken = (realm: Realm, accountId: number) => ({
       realm,
