@@ -146,6 +146,7 @@ forEachEngine("the OpenAPI document", (start) => {
       expect(policy).toStartWith(
         "default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'; style-src 'self'",
       );
+      expect(policy).toInclude("; connect-src 'self';");
       expect(policy).toEndWith("form-action 'none'");
       expect(policy).not.toInclude("unsafe");
     }

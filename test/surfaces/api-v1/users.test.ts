@@ -354,6 +354,17 @@ forEachEngine("api-v1 users", (start) => {
     expect((await client.post("/api/v1/users/refresh", undefined, { headers: guessed })).status).toBe(403);
   });
 
+  test("S19 a page of a listed origin acts by its visitor's cookie, and of no other", async () => {
+    const { client } = await signUp(await start({ CORS_ORIGINS: "https://app.example" }));
+    const refreshFrom = async (origin: string) => {
+      const headers = { origin, host: "api.example" };
+      return (await client.post("/api/v1/users/refresh", undefined, { headers })).status;
+    };
+    expect(await refreshFrom("https://app.example")).toBe(200);
+    for (const origin of ["http://app.example", "https://app.example:8443", "https://example"])
+      expect([origin, await refreshFrom(origin)]).toEqual([origin, 403]);
+  });
+
   describe("reading accounts", () => {
     test("one's own by id, nobody else's", async () => {
       const alice = await signUp(program());

@@ -353,6 +353,8 @@ forEachEngine("v1 todos", (start) => {
         { id: 1 },
         "create",
         { op: "delete", id: "1" },
+        { op: "delete", id: 2 ** 53 },
+        { op: "delete", id: 1e300 },
       ]);
       expect(wrongFields(answer)).toEqual([
         "operations[0].title",
@@ -362,6 +364,8 @@ forEachEngine("v1 todos", (start) => {
         "operations[3].op",
         "operations[4]",
         "operations[5].id",
+        "operations[6].id",
+        "operations[7].id",
       ]);
       expect(await titles(alice, "")).toEqual([]);
     });
