@@ -77,7 +77,7 @@ describe("S28 many clients", () => {
     expect(allowed("began")).toBe(false);
   });
 
-  test("S28 who comes when it is full is limited as well, and stays so when room falls free", () => {
+  test("S28 who comes when it is full is limited as well, for one window", () => {
     const { clock, allowed } = setUp(2);
     allowed("early");
     clock.ms += 59_000;
@@ -87,6 +87,21 @@ describe("S28 many clients", () => {
     clock.ms += 59_999;
     expect(newcomer()).toBe(false);
     clock.ms += 1;
+    expect(newcomer()).toBe(true);
+  });
+
+  test("S28 who began in a shared window stays there until it ends, also when room falls free", () => {
+    const { clock, allowed } = setUp(1);
+    allowed("early");
+    clock.ms += RULE.windowMs;
+    allowed("another");
+    clock.ms += 500;
+    const newcomer = () => allowed("newcomer");
+    expect([newcomer(), newcomer(), newcomer()]).toEqual([true, true, true]);
+    // By now the only window is gone that was somebody's own.
+    clock.ms += RULE.windowMs - 500;
+    expect(newcomer()).toBe(false);
+    clock.ms += 500;
     expect(newcomer()).toBe(true);
   });
 

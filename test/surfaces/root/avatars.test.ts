@@ -295,10 +295,14 @@ forEachEngine("root avatars", (start) => {
 
   test("nothing but an avatar is served, however its path is spelt", async () => {
     const { avatar } = dataOf(await register(image("small.png")));
-    writeFileSync(join(uploads, "..", "beside.png"), "not for everybody");
+    const named = "0123456789abcdef0123456789abcdef.png";
+    for (const file of ["beside.png", named]) writeFileSync(join(uploads, "..", file), "not for everybody");
     writeFileSync(join(uploads, "note.png"), "not for everybody");
     for (const file of [
-      "0123456789abcdef0123456789abcdef.png",
+      named,
+      `..%2f${named}`,
+      `%2e%2e%2f${named}`,
+      `${avatar}%2f..%2f..%2f${named}`,
       "note.png",
       "..%2fbeside.png",
       "%2e%2e%2fbeside.png",
