@@ -284,6 +284,21 @@ describe("the keys of a running program", () => {
     keys.stop();
   });
 
+  test("S36 are looked at again after a look that threw, which is told", async () => {
+    const { keys, toldOf } = liveKeys("ES256", 10);
+    const before = keys.keyring.signer("ES256").kid;
+    const throwing = () => {
+      throw new Error("a mistake of ours");
+    };
+    Object.assign(folder, { stamp: throwing });
+    keys.start();
+    await eventually(() => expect(toldOf("keys.look_failed")).not.toBeEmpty());
+    Reflect.deleteProperty(folder, "stamp");
+    folder.rotate(null);
+    await eventually(() => expect(keys.keyring.signer("ES256").kid).not.toBe(before));
+    keys.stop();
+  });
+
   test("that everybody can read are told of by their file, the public ones not", () => {
     folder.announce("ES256");
     folder.rotate(null);

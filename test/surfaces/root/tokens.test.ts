@@ -2,8 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { SCOPES } from "../../../src/core/caller.ts";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/clock.ts";
 import { OPERATOR } from "../../../src/core/actor.ts";
+import { Fault } from "../../../src/core/fault.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { field, numberField } from "../../support/client.ts";
+import { failureOf } from "../../support/failure.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import { data, ME, PASSWORD, personalToken, someone } from "../../support/someone.ts";
 
@@ -168,6 +170,23 @@ forEachEngine("personal access tokens", (start) => {
     expect(tokens).toMatchObject([{ id, lastUsedAtMs: Date.parse("2026-01-04T10:01:00Z") }]);
   });
 
+  test("what could not be written down is kept for the next time", async () => {
+    const own = await start({ RATE_LIMIT_ENABLED: "false" });
+    const owner = await someone(own, "user");
+    const { id, text } = await personalToken(owner);
+    own.clock.forwardMs(MINUTE_MS);
+    await owner.client.get("/users/me", { token: text });
+    const { store, tokenUses } = own.core;
+    const { write } = store;
+    const unavailable = Fault.of({ kind: "unavailable" });
+    Object.assign(store, { write: () => Promise.reject(unavailable) });
+    expect(await failureOf(tokenUses.flush())).toBe(unavailable);
+    Object.assign(store, { write });
+    await tokenUses.flush();
+    const stored = await store.read.personalTokens.ofAccount("user", owner.account.id);
+    expect(stored).toMatchObject([{ id, lastUsedAtMs: own.clock.nowMs() }]);
+  });
+
   test("S12 a token made while its account is deleted is not there after the restoration", async () => {
     const { accounts, personalTokens } = program().core;
     for (let round = 0; round < 10; round += 1) {
@@ -247,10 +266,11 @@ forEachEngine("personal access tokens", (start) => {
       return [
         (await owner.client.get(path, { token })).status,
         (await owner.client.put(path, { title: "Theirs" }, { token })).status,
+        (await owner.client.delete(path, { token })).status,
       ];
     };
-    expect(await statuses(["todos:read", "todos:write"])).toEqual([404, 404]);
-    expect(await statuses(["todos:read", "todos:write", "admin"])).toEqual([200, 200]);
+    expect(await statuses(["todos:read", "todos:write"])).toEqual([404, 404, 403]);
+    expect(await statuses(["todos:read", "todos:write", "admin"])).toEqual([200, 200, 204]);
   });
 
   test("S23 without the scope admin a role admin's token gives nobody a role", async () => {
@@ -279,6 +299,12 @@ forEachEngine("personal access tokens", (start) => {
       expect(await read({ scopes: ["account:read", "admin"] })).toBe(200);
       expect(await read({ scopes: ["account:read"] })).toBe(403);
     }
+    const list = async (scopes: readonly string[]) => {
+      const { text } = await personalToken(owner, { scopes });
+      return (await owner.client.get("/v1/users", { token: text })).status;
+    };
+    expect(await list(["account:read", "admin"])).toBe(200);
+    expect(await list(["account:read"])).toBe(403);
   });
 
   test("S16 a token of the wrong form is refused before anything is looked up", async () => {

@@ -1,5 +1,9 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { forEachEngine, shared } from "../../support/program.ts";
+import { OPERATOR } from "../../../src/core/actor.ts";
+import { Fault } from "../../../src/core/fault.ts";
+import { Pages } from "../../../src/core/pages.ts";
+import { failureOf } from "../../support/failure.ts";
+import { forEachEngine, shared, TEST_SECRET } from "../../support/program.ts";
 import type { TestProgram } from "../../support/program.ts";
 import { signUp, wrongFields } from "./people.ts";
 import type { Person } from "./people.ts";
@@ -181,6 +185,20 @@ forEachEngine("v1 pages", (start) => {
       expect(wrongFields(await bob.get(`${TODOS}?${own}`))).toEqual(["cursor"]);
       expect(wrongFields(await alice.get(`${TODOS}?${own}&page=2`))).toEqual(["page"]);
     });
+  });
+
+  test("S27 a cursor is sealed with the server's own secret", async () => {
+    const alice = await signUp(program());
+    await insert(program(), alice.id, 2);
+    const { next_cursor } = await page(alice, "page_size=1");
+    const { authentication, todos } = program().core;
+    const caller = await authentication.caller("user", alice.token, OPERATOR);
+    const everything = { completed: null, priority: null, words: [] };
+    const listing = todos.listing(caller, everything, { key: "created_at", descending: true });
+    const readUnder = (secret: string) =>
+      new Pages(secret).read(listing, { size: 1, cursor: String(next_cursor) });
+    expect((await readUnder(TEST_SECRET)).items).toHaveLength(1);
+    expect(Fault.is(await failureOf(readUnder("another secret")), "invalid")).toBe(true);
   });
 
   test("a cursor reads on at another instance", async () => {
