@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  couldBeName,
   emailProblem,
   normalEmail,
   normalPhone,
@@ -91,6 +92,10 @@ describe("e-mail addresses", () => {
     expect(emailProblem(`${"\u0301\u0316".repeat(200_000)}@example.com`)).not.toBeNull();
     expect(performance.now() - startedMs).toBeLessThan(100);
   });
+});
+
+test("a text of up to 512 UTF-16 units could be a name, and is looked up as one", () => {
+  expect([couldBeName("x".repeat(512)), couldBeName("x".repeat(513))]).toEqual([true, false]);
 });
 
 describe("usernames", () => {

@@ -175,10 +175,13 @@ forEachEngine("access", (start) => {
         const owner = await someone(program(), realm);
         const fitting = await personalToken(owner, { scopes: [scope] });
         const others = await personalToken(owner, { scopes: SCOPES.filter((each) => each !== scope) });
+        const none = await personalToken(owner, { scopes: [] });
         for (const route of routes) {
-          const refused = await ask(owner.client, route, others.text);
-          expect([route, refused.status]).toEqual([route, 403]);
-          expect(messageOf(refused)).toContain(`lacks the scope ${scope}`);
+          for (const lacking of [others, none]) {
+            const refused = await ask(owner.client, route, lacking.text);
+            expect([route, refused.status]).toEqual([route, 403]);
+            expect(messageOf(refused)).toContain(`lacks the scope ${scope}`);
+          }
           const answer = await ask(owner.client, route, fitting.text);
           expect([route, answer.status]).not.toEqual([route, 401]);
           expect(messageOf(answer)).not.toContain("lacks the scope");

@@ -246,6 +246,7 @@ forEachEngine("root avatars", (start) => {
     expect(second["name"]).toBe("Also Changed");
     expect(stored().toSorted()).toEqual([other, String(second["avatar"])].toSorted());
     expect((await served(program(), String(first["avatar"]))).status).toBe(404);
+    expect((await client.put("/users/me", { avatar: other }, { token })).status).toBe(422);
     const wrong = formOf({
       avatar: image("small.png"),
       password: "another phrase",
