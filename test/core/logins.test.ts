@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Account } from "../../src/core/accounts.ts";
+import type { Account, Realm } from "../../src/core/accounts.ts";
 import { OPERATOR } from "../../src/core/actor.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { silentLog } from "../../src/core/log.ts";
@@ -31,8 +31,8 @@ function loginsOn(program: TestProgram, hasher: Partial<Hasher>): Logins {
   });
 }
 
-function attemptsOf({ core, clock }: TestProgram, id: number): Promise<LockoutState> {
-  return core.store.write((tx) => tx.loginAttempts.lock("user", accountSubject(id), clock.nowMs()));
+function attemptsOf({ core, clock }: TestProgram, id: number, realm: Realm = "user"): Promise<LockoutState> {
+  return core.store.write((tx) => tx.loginAttempts.lock(realm, accountSubject(id), clock.nowMs()));
 }
 
 forEachEngine("a login whose hasher has too much to do", (start) => {
@@ -42,17 +42,20 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
   const overloaded = () => Promise.reject(Fault.of({ kind: "overloaded", retryAfterSeconds: 1 }));
   const attempts = (id: number) => attemptsOf(program(), id);
 
-  test("is no guess where the password could not be judged", async () => {
-    const { account } = await someone(program(), "user");
-    const logins = loginsWith({ verify: overloaded });
-    for (let attempt = 0; attempt < 2 * POLICY.maxAttempts; attempt += 1) {
-      const failure = await failureOf(
-        logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null)),
-      );
-      expect(Fault.is(failure, "overloaded")).toBe(true);
-    }
-    expect(await attempts(account.id)).toMatchObject({ failures: 0, pending: 0 });
-  });
+  test.each(["user", "admin"] as const)(
+    "is no guess, of realm %s, where it could not be judged",
+    async (realm) => {
+      const { account } = await someone(program(), realm);
+      const logins = loginsWith({ verify: overloaded });
+      for (let attempt = 0; attempt < 2 * POLICY.maxAttempts; attempt += 1) {
+        const failure = await failureOf(
+          logins.login(realm, account.email, PASSWORD, OPERATOR, () => Promise.resolve(null)),
+        );
+        expect(Fault.is(failure, "overloaded")).toBe(true);
+      }
+      expect(await attemptsOf(program(), account.id, realm)).toMatchObject({ failures: 0, pending: 0 });
+    },
+  );
 
   test("is refused before anything is written where no more passwords may wait", async () => {
     const { account } = await someone(program(), "user");
@@ -138,6 +141,21 @@ forEachEngine("a right password for something that fails", (start) => {
       }
     }
     expect(await attemptsOf(program(), account.id)).toMatchObject({ failures: 0, pending: 0 });
+  });
+});
+
+forEachEngine("a hash that is not current", (start) => {
+  const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
+
+  test.each(["user", "admin"] as const)("S3 is renewed when one of realm %s logs in", async (realm) => {
+    const { account } = await someone(program(), realm);
+    const logins = loginsOn(program(), {
+      verify: () => Promise.resolve({ ok: true, rehash: true }),
+      hash: () => Promise.resolve("a current hash"),
+    });
+    await logins.login(realm, account.email, PASSWORD, OPERATOR, () => Promise.resolve(null));
+    const renewed = await program().core.store.read.accounts(realm).byId(account.id);
+    expect(renewed).toMatchObject({ passwordHash: "a current hash" });
   });
 });
 

@@ -53,6 +53,20 @@ forEachEngine("purging an account", (start, engine) => {
     expect((await core.audit.list(told, null, 1))[0]?.event).toBe("account.purged");
   });
 
+  test("takes an administrator's count of guesses along", async () => {
+    const { core, database } = program();
+    const { account } = await someone(program(), "admin");
+    const counts = async () => {
+      const subject = accountSubject(account.id);
+      const sql = "SELECT COUNT(*) AS n FROM login_attempts WHERE realm = 'admin' AND subject = $1";
+      return Number((await database.reader.first(sql, [subject]))?.["n"]);
+    };
+    expect(await counts()).toBe(1);
+    await core.accounts.delete(account, OPERATOR);
+    await core.accounts.purge(account, OPERATOR);
+    expect(await counts()).toBe(0);
+  });
+
   test("knows every table that refers to accounts", async () => {
     const { reader } = program().database;
     const rows = await reader.all(

@@ -4,7 +4,7 @@ import { MINUTE_MS } from "../../../src/core/clock.ts";
 import { numberField, textField } from "../../support/client.ts";
 import type { Answer, TestClient } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
-import { someone } from "../../support/someone.ts";
+import { data, someone } from "../../support/someone.ts";
 import { PASSWORD, signUp, signUpByName, tokensOf } from "./people.ts";
 
 const ME = "/api/v1/users/me";
@@ -196,9 +196,11 @@ forEachEngine("api-v1 sessions", (start) => {
       expect((await change(person.client, person.token, body("elevenChars"))).status).toBe(204);
     });
 
-    test("of an administrator ends no session of the user with the same id, nor does a deletion", async () => {
+    test("of an administrator ends no session or token of the user with the same id, nor does a deletion", async () => {
       const instance = program();
       const { client, id, token } = await signUp(instance);
+      const made = await client.post("/users/me/tokens", {}, { token });
+      const personal = String(Object(data(made)).token);
       const boss = await someone(instance, "admin");
       await instance.database.write((connection) =>
         connection.run("UPDATE admins SET id = $1 WHERE id = $2", [id, boss.account.id]),
@@ -207,7 +209,7 @@ forEachEngine("api-v1 sessions", (start) => {
       const password = { password: NEW_PASSWORD, entitlement: "administrator" } as const;
       const changed = await accounts.update(await accounts.get("admin", id), {}, password, OPERATOR);
       await accounts.delete(changed, OPERATOR);
-      expect((await client.get(ME, { token })).status).toBe(200);
+      for (const each of [token, personal]) expect((await client.get(ME, { token: each })).status).toBe(200);
       expect((await client.post("/api/v1/users/refresh")).status).toBe(200);
     });
 

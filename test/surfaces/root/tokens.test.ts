@@ -97,6 +97,8 @@ forEachEngine("personal access tokens", (start) => {
 
       await accounts.update(owner.account, { isActive: false }, null, OPERATOR);
       expect(await status()).toBe(401);
+      const asked = await program().core.personalTokens.list(owner.account);
+      expect(asked).toMatchObject([{ lastUsedAtMs: null }]);
       await accounts.update(owner.account, { isActive: true }, null, OPERATOR);
       expect(await status()).toBe(200);
       await accounts.delete(owner.account, OPERATOR);
