@@ -5,6 +5,7 @@ import { ChainCheck, PRUNED, released } from "./audit-chain.ts";
 import type { AuditRow, AuditSealer, ChainBreak, ChainHead } from "./audit-chain.ts";
 import type { Clock } from "./clock.ts";
 import { DAY_MS } from "./clock.ts";
+import { inSteps } from "./in-steps.ts";
 import type { Listing } from "./pages.ts";
 import type { Store } from "./store.ts";
 
@@ -141,13 +142,7 @@ export class Audit {
     const keptFromMs = nowMs - retentionDays * DAY_MS;
     const [oldest] = await this.#store.read.audit.chain(0, 1);
     if (oldest?.row == null || oldest.row.atMs >= keptFromMs - DAY_MS) return 0;
-    let pruned = 0;
-    while (stopping?.aborted !== true) {
-      const count = await this.#pruneSome(keptFromMs, nowMs);
-      pruned += count;
-      if (count < PRUNED_AT_ONCE) break;
-    }
-    return pruned;
+    return inSteps(PRUNED_AT_ONCE, () => this.#pruneSome(keptFromMs, nowMs), stopping);
   }
 
   /** The deleted rows' place is held by a new one, sealed like any, that names the last of them. */

@@ -1,6 +1,7 @@
 import type { Audit } from "./audit.ts";
 import type { Clock } from "./clock.ts";
 import { DAY_MS } from "./clock.ts";
+import { inSteps } from "./in-steps.ts";
 import { ABANDONED_AFTER_MS, FORGOTTEN_AFTER_MS } from "./lockout.ts";
 import type { Log } from "./log.ts";
 import type { Store, Writes } from "./store.ts";
@@ -25,11 +26,7 @@ export type HousekeepingTask = (typeof HOUSEKEEPING_TASKS)[number];
 /** How many rows each task removed; null for one that failed, which the log explains. */
 export type HousekeepingReport = Readonly<Record<HousekeepingTask, number | null>>;
 
-/** One write removes so many rows, so that requests never wait for long. */
 const ROWS_PER_WRITE = 200;
-
-/** For who runs it by hand, to its end. */
-const NEVER = new AbortController().signal;
 
 /** What a session leaves is kept a day longer than it must be: "expired" tells a client more than "invalid". */
 const KEPT_AFTERWARDS_MS = DAY_MS;
@@ -54,7 +51,7 @@ export class Housekeeping {
   }
 
   /** Runs every task, whatever becomes of the others; told to stop, each ends after the write that it is at. */
-  async run(stopping: AbortSignal = NEVER): Promise<HousekeepingReport> {
+  async run(stopping?: AbortSignal): Promise<HousekeepingReport> {
     const report = {
       personal_tokens: await this.#attempt("personal_tokens", () => this.#removePersonalTokens(stopping)),
       sessions: await this.#attempt("sessions", () => this.#removeSessions(stopping)),
@@ -67,8 +64,8 @@ export class Housekeeping {
   }
 
   /** Step by step, so that requests never wait for long. */
-  async mergeSearchIndex(stopping: AbortSignal = NEVER): Promise<void> {
-    while (!stopping.aborted && (await this.#store.write((tx) => tx.directory.mergeIndex())));
+  async mergeSearchIndex(stopping?: AbortSignal): Promise<void> {
+    while (stopping?.aborted !== true && (await this.#store.write((tx) => tx.directory.mergeIndex())));
   }
 
   /** A log that is kept elsewhere can later show that the trail's end was not cut off. */
@@ -86,7 +83,7 @@ export class Housekeeping {
     }
   }
 
-  #removePersonalTokens(stopping: AbortSignal): Promise<number> {
+  #removePersonalTokens(stopping: AbortSignal | undefined): Promise<number> {
     const nowMs = this.#clock.nowMs();
     return this.#inSteps(stopping, (tx) => tx.personalTokens.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
@@ -95,7 +92,7 @@ export class Housekeeping {
    * A session that was ended, and one whose last token can refresh no more. As long as one can, all used tokens of
    * its family stay, however old: one that comes again shows a theft.
    */
-  async #removeSessions(stopping: AbortSignal): Promise<number> {
+  async #removeSessions(stopping: AbortSignal | undefined): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const endedBeforeMs = nowMs - KEPT_AFTERWARDS_MS;
     const expiredBeforeMs = nowMs - this.#policy.accessTokenMs - KEPT_AFTERWARDS_MS;
@@ -109,7 +106,7 @@ export class Housekeeping {
   }
 
   /** Only what says nothing any more, also where a lock is read from it that was never written down. */
-  async #removeLoginAttempts(stopping: AbortSignal): Promise<number> {
+  async #removeLoginAttempts(stopping: AbortSignal | undefined): Promise<number> {
     const nowMs = this.#clock.nowMs();
     await this.#dateLoginAttemptsBack(stopping, nowMs);
     const untouchedSinceMs = nowMs - FORGOTTEN_AFTER_MS - ABANDONED_AFTER_MS - this.#policy.lockMs;
@@ -122,7 +119,7 @@ export class Housekeeping {
    * What a clock set back has left in the future would stay until then: a login sees to its own subject, and this to those
    * that nobody tries any more. A day ahead is no mere difference between two instances' clocks, and less goes soon.
    */
-  async #dateLoginAttemptsBack(stopping: AbortSignal, nowMs: number): Promise<void> {
+  async #dateLoginAttemptsBack(stopping: AbortSignal | undefined, nowMs: number): Promise<void> {
     const aheadMs = nowMs + DAY_MS;
     const lockEndMs = nowMs + this.#policy.lockMs;
     await this.#inSteps(stopping, (tx) =>
@@ -130,24 +127,17 @@ export class Housekeeping {
     );
   }
 
-  #removeIdempotencyKeys(stopping: AbortSignal): Promise<number> {
+  #removeIdempotencyKeys(stopping: AbortSignal | undefined): Promise<number> {
     const nowMs = this.#clock.nowMs();
     return this.#inSteps(stopping, (tx) => tx.idempotency.deleteExpired(nowMs, ROWS_PER_WRITE));
   }
 
-  async #pruneAudit(stopping: AbortSignal): Promise<number> {
+  async #pruneAudit(stopping: AbortSignal | undefined): Promise<number> {
     const { auditRetentionDays } = this.#policy;
     return auditRetentionDays === null ? 0 : this.#audit.prune(auditRetentionDays, stopping);
   }
 
-  /** Repeats a write of some rows until there are no more, or it is to stop; answers how many there were. */
-  async #inSteps(stopping: AbortSignal, writeSome: (tx: Writes) => Promise<number>): Promise<number> {
-    let written = 0;
-    while (!stopping.aborted) {
-      const count = await this.#store.write(writeSome);
-      written += count;
-      if (count < ROWS_PER_WRITE) break;
-    }
-    return written;
+  #inSteps(stopping: AbortSignal | undefined, writeSome: (tx: Writes) => Promise<number>): Promise<number> {
+    return inSteps(ROWS_PER_WRITE, () => this.#store.write(writeSome), stopping);
   }
 }
