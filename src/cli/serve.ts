@@ -1,18 +1,16 @@
 import { warnings } from "../config.ts";
 import type { Config } from "../config.ts";
-import { monotonicClock, SECOND_MS, systemClock } from "../core/clock.ts";
+import { SECOND_MS, systemClock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { createLog, standardOutputWriter } from "../log.ts";
-import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
 import { VERSION } from "../version.ts";
-import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
-import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure } from "./failures.ts";
-import { refuseUsage, settingsOf, tellOfUnreadDotEnv } from "./with-settings.ts";
+import { assembleHere } from "./with-core.ts";
+import { readWords, refuseUsage, settingsOf, tellOfUnreadDotEnv } from "./with-settings.ts";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -22,11 +20,7 @@ export const serveCommand: Command = {
   examples: ["latchkey serve", "PORT=9000 DATABASE_URL=postgres://localhost/app latchkey serve"],
 
   async run(args, terminal) {
-    const given = parseArguments({
-      args,
-      options: { "env-file": { type: "string" } },
-      allowPositionals: true,
-    });
+    const given = readWords(args);
     if (!given.ok) return refuseUsage(this, given.message, terminal);
     const [word] = given.positionals;
     if (word !== undefined) return refuseUsage(this, `serve does not take "${word}"`, terminal);
@@ -49,12 +43,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   logStrayFailures(log);
   let program: Program | null = null;
   try {
-    program = await assemble(config, {
-      clock: systemClock,
-      steadyClock: monotonicClock,
-      log,
-      secret: programSecret(config),
-    });
+    program = await assembleHere(config, log);
     await program.start();
     // From before anybody can know that it serves: a signal must find somebody who finishes what has begun.
     const stopping = stopRequested(log);

@@ -26,12 +26,7 @@ export async function withCore(
   const log = commandLog(terminal);
   let program: Program | null = null;
   try {
-    program = await assemble(config, {
-      clock: systemClock,
-      steadyClock: monotonicClock,
-      log,
-      secret: programSecret(config),
-    });
+    program = await assembleHere(config, log);
     if (options.migrates) await program.start();
     await requireCurrentSchema(program.database);
     return await work(program.core);
@@ -40,6 +35,16 @@ export async function withCore(
   } finally {
     await program?.close();
   }
+}
+
+/** By the clocks of this machine, and with the secret that is set or kept. */
+export function assembleHere(config: Config, log: Log): Promise<Program> {
+  return assemble(config, {
+    clock: systemClock,
+    steadyClock: monotonicClock,
+    log,
+    secret: programSecret(config),
+  });
 }
 
 /** What a command hears of the parts below it: failures alone. */

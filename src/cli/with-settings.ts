@@ -11,10 +11,15 @@ export async function withSettings(
   terminal: Terminal,
   run: (config: Config, words: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  const given = parseArguments({ args, options: { "env-file": { type: "string" } }, allowPositionals: true });
+  const given = readWords(args);
   if (!given.ok) return refuseUsage(command, given.message, terminal);
   const config = settingsOf(given.values["env-file"], terminal);
   return config === null ? exitCodes.config : run(config, given.positionals);
+}
+
+/** A command line of words, with no other option than where the settings are. */
+export function readWords(args: readonly string[]) {
+  return parseArguments({ args, options: { "env-file": { type: "string" } }, allowPositionals: true });
 }
 
 /** The database that the settings name; null once it is said what is wrong with them. */
