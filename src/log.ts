@@ -58,8 +58,6 @@ const COLOR: Readonly<Record<LogLevel, string>> = {
   error: "\x1b[31m",
 };
 
-const ANY_CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-
 function prettyLine(
   time: string,
   level: LogLevel,
@@ -80,8 +78,6 @@ function prettyValue(value: LogFields[string]): string {
 
 /** Control characters could end the line, or rewrite it on the terminal of whoever reads it. */
 function oneLine(text: string): string {
-  // Nearly all lines hold none, and to look takes half as long as to replace nothing.
-  if (!ANY_CONTROL.test(text)) return text;
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
