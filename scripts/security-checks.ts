@@ -11,6 +11,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { alignedTable } from "./aligned-table.ts";
 import { checksIn } from "./security-checks/checks.ts";
 import type { Check } from "./security-checks/checks.ts";
 import { PROPERTIES } from "./security-checks/properties.ts";
@@ -50,7 +51,7 @@ export function page(found: readonly Property[]): string {
     "with SQLite, PostgreSQL, Redis and the binary. `bun run check` runs them all but the binary's, which `bun run smoke` does;",
     "`bun run faults` has the long form of the faults.",
     "",
-    ...table([
+    alignedTable([
       ["number", "property", "tests", "result"],
       ...found.map(({ number, text, checks, result }) => [link(number), text, String(checks.length), result]),
     ]),
@@ -58,22 +59,6 @@ export function page(found: readonly Property[]): string {
     found.map(section).join("\n\n"),
     "",
   ].join("\n");
-}
-
-/** As `bun fmt` would have it: else the page would be stale once it is formatted. */
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const [head = [], ...body] = rows;
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[], filler = " ") =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, filler)).join(" | ")} |`;
-  return [
-    line(head),
-    line(
-      head.map(() => ""),
-      "-",
-    ),
-    ...body.map((row) => line(row)),
-  ];
 }
 
 function link(number: number): string {

@@ -9,6 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type SettingFacts, settingTable, type Shown } from "../src/config.ts";
+import { alignedTable } from "./aligned-table.ts";
 
 const DOCUMENTS = ["docs/configuration.md", "README.md"];
 const MARKED = /<!-- settings(?:: ([A-Z0-9_ ]+))? -->[^]*?<!-- \/settings -->/g;
@@ -90,17 +91,6 @@ function settingsTable(chosenSettings: readonly SettingFacts[]): string {
     return [names.map(code).join(", "), defaultText(setting), setting.about];
   });
   return alignedTable([["Setting", "Default", "What it does"], ...rows]);
-}
-
-/** In columns, as the formatter leaves it: else each would undo the other's work. */
-function alignedTable(rows: readonly (readonly string[])[]): string {
-  const [header = []] = rows;
-  const widths = header.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map(
-    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`,
-  );
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return lines.toSpliced(1, 0, rule).join("\n");
 }
 
 function defaultText(setting: SettingFacts): string {

@@ -50,18 +50,13 @@ export function runsInSmoke(printed: string): readonly Run[] {
 
 /** The worst of what became of a check wherever it ran, as on either engine. */
 export function resultOf(check: Check, runs: readonly Run[]): Result {
-  const outcomes = new Set(runs.filter((run) => isOf(check, run)).map(({ outcome }) => outcome));
-  return WORST_FIRST.find((outcome) => outcomes.has(outcome)) ?? "not run";
+  return worst(runs.filter((run) => isOf(check, run)).map(({ outcome }) => outcome));
 }
 
-const WORST_FIRST: readonly Outcome[] = ["failed", "skipped", "passed"];
+const WORST_FIRST: readonly Result[] = ["failed", "not run", "skipped", "passed"];
 
 export function worst(results: readonly Result[]): Result {
-  return (
-    ["failed", "not run", "skipped", "passed"].find((result): result is Result =>
-      results.some((each) => each === result),
-    ) ?? "not run"
-  );
+  return WORST_FIRST.find((result) => results.includes(result)) ?? "not run";
 }
 
 function isOf({ name, numbers, isGroup, file }: Check, run: Run): boolean {
