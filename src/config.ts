@@ -44,17 +44,22 @@ export function loadConfigFromProcess(options: { readonly envFile?: string | und
 
 /** Said where somebody asks how things stand: whoever put that file there may take it for read. */
 export function noteOfUnreadDotEnv(pointedTo: string | undefined): string | null {
-  const isUnread = Bun.isStandaloneExecutable && pointedTo === undefined && existsSync(DOT_ENV);
-  return isUnread ? `./${DOT_ENV} is here and not read: --env-file ${DOT_ENV} reads it` : null;
+  return isLeftUnread(pointedTo) && existsSync(DOT_ENV)
+    ? `./${DOT_ENV} is here and not read: --env-file ${DOT_ENV} reads it`
+    : null;
 }
 
 const DOT_ENV = ".env";
+
+function isLeftUnread(pointedTo: string | undefined): boolean {
+  return Bun.isStandaloneExecutable && pointedTo === undefined;
+}
 
 type DotEnv =
   { readonly ok: true; readonly file: Sources["dotEnv"] } | { readonly ok: false; readonly mistake: string };
 
 function readDotEnv(pointedTo: string | undefined, environment: Variables): DotEnv {
-  if (pointedTo === undefined && Bun.isStandaloneExecutable) return { ok: true, file: undefined };
+  if (isLeftUnread(pointedTo)) return { ok: true, file: undefined };
   const path = pointedTo ?? DOT_ENV;
   const writtenName = pointedTo === undefined ? "" : "--env-file: ";
   let text: string;

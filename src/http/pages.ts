@@ -95,13 +95,10 @@ export function pageLinks<Row>(
 }
 
 function headerOf(links: readonly Link[]): string {
-  let kept = links;
-  const header = () => kept.map(({ text }) => text).join(", ");
-  for (const rel of LEAST_NEEDED) {
-    if (header().length <= LINKS_MAX_CHARACTERS) break;
-    kept = kept.filter((link) => link.rel !== rel);
-  }
-  return header();
+  const header = links.map(({ text }) => text).join(", ");
+  if (header.length <= LINKS_MAX_CHARACTERS) return header;
+  const leastNeeded = LEAST_NEEDED.find((rel) => links.some((link) => link.rel === rel));
+  return headerOf(links.filter(({ rel }) => rel !== leastNeeded));
 }
 
 function numberedLinks(
