@@ -2,7 +2,7 @@ import { Elysia } from "elysia";
 import { Fault } from "../core/fault.ts";
 import type { Reply } from "./reply.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Method, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import type { Surface } from "./surface.ts";
 
 /** What a request turned out to be for. `route` is the template for the log: never the text of the URL. */
@@ -18,13 +18,12 @@ export type Answer = (
   params: Readonly<Record<string, string | undefined>>,
 ) => Promise<Response>;
 
-const METHODS: readonly Method[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-
 /**
  * Hands the surfaces' routes to Elysia, which finds the one that a request is for.
  *
  * Elysia is asked for nothing else. Its hooks run in an order that does not suit an API which must refuse a
- * stranger before it reads a byte: docs/decisions/0003-routes-are-data.md tells what was measured.
+ * stranger before it reads a byte: docs/decisions/0003-routes-are-data.md tells what was measured. It finds the path;
+ * which of a path's methods there are is looked up here, so that each has its 405, and Elysia half as much to compile.
  */
 export function createRouter(
   surfaces: readonly Surface[],
@@ -35,45 +34,56 @@ export function createRouter(
   // `standardHostname` would find the path by the shortest host name there can be, and `Host: a` shifts it.
   const app = new Elysia({ handler: { standardHostname: false }, systemRouter: false });
   app.onError(({ error }) => lastResort(error));
-  const serve = (method: string, path: string, target: Target) => {
-    app.route(method, path, ({ request, params }) => answer(target, request, params), { parse: "none" });
+  const serve = (path: string, targets: Targets) => {
+    const { byMethod, refusal } = targets;
+    app.all(
+      path,
+      ({ request, params }) => answer(byMethod.get(request.method) ?? refusal, request, params),
+      { parse: "none" },
+    );
   };
 
   for (const { routes, dialect, prefixes } of surfaces) {
-    for (const route of routes) serve(route.method, route.path, targetOf(route, route.dialect ?? dialect));
-    for (const [path, allow] of methodsByPath(routes)) {
-      const target = refusal(path, dialect, Fault.of({ kind: "method_not_allowed", allow }));
-      // Else a parameter of another route, asked with that method, would catch what is fixed in this one. A path that is
-      // fixed as a whole is looked for before all others.
-      if (path.includes(":"))
-        for (const method of METHODS) if (!allow.includes(method)) serve(method, path, target);
-      serve("ALL", path, target);
-    }
+    for (const [path, targets] of targetsByPath(routes, dialect)) serve(path, targets);
     for (const prefix of prefixes) {
-      const target = refusal(`${prefix}/*`, dialect, Fault.of({ kind: "unknown_route" }));
-      serve("ALL", `${prefix}/*`, target);
-      serve("ALL", prefix, target);
+      const nowhere = nothingAt(`${prefix}/*`, dialect);
+      serve(`${prefix}/*`, nowhere);
+      serve(prefix, nowhere);
     }
   }
-  const nowhere = refusal("*", fallback, Fault.of({ kind: "unknown_route" }));
-  serve("ALL", "/*", nowhere);
+  serve("/*", nothingAt("*", fallback));
   return app;
 }
 
-function targetOf(route: Route, dialect: Surface["dialect"]): Target {
-  return { route: route.path, dialect: route.dialect ?? dialect, handle: route.handle };
+/** What one path answers: a target for each method that it has, and one for all others. */
+interface Targets {
+  readonly byMethod: ReadonlyMap<string, Target>;
+  readonly refusal: Target;
+}
+
+function targetsByPath(
+  routes: readonly Route[],
+  dialect: Surface["dialect"],
+): ReadonlyMap<string, Targets> {
+  const routesByPath = Map.groupBy(routes, ({ path }) => path);
+  return new Map([...routesByPath].map(([path, ofPath]) => [path, targetsOf(path, ofPath, dialect)]));
+}
+
+function targetsOf(path: string, routes: readonly Route[], dialect: Surface["dialect"]): Targets {
+  const byMethod = new Map<string, Target>();
+  for (const route of routes) {
+    const target = { route: path, dialect: route.dialect ?? dialect, handle: route.handle };
+    byMethod.set(route.method, target);
+    if (route.method === "GET") byMethod.set("HEAD", target);
+  }
+  const allow = [...byMethod.keys()];
+  return { byMethod, refusal: refusal(path, dialect, Fault.of({ kind: "method_not_allowed", allow })) };
+}
+
+function nothingAt(route: string, dialect: Surface["dialect"]): Targets {
+  return { byMethod: new Map(), refusal: refusal(route, dialect, Fault.of({ kind: "unknown_route" })) };
 }
 
 function refusal(route: string, dialect: Surface["dialect"], fault: Fault): Target {
   return { route, dialect, handle: () => Promise.reject(fault) };
-}
-
-function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
-  const methods = new Map<string, string[]>();
-  for (const { method, path } of routes) {
-    const allow = methods.get(path) ?? [];
-    allow.push(...(method === "GET" ? ["GET", "HEAD"] : [method]));
-    methods.set(path, allow);
-  }
-  return methods;
 }
