@@ -35,7 +35,7 @@ const RELEASED: readonly Bun.Build.CompileTarget[] = [
 
 async function compile(target: string | undefined, folder: string): Promise<string> {
   const outfile = join(folder, target === undefined ? NAME : `${NAME}-${target.replace("bun-", "")}`);
-  await Bun.build({
+  const { outputs } = await Bun.build({
     entrypoints: [join(ROOT, "src/main.ts")],
     compile: {
       outfile,
@@ -50,14 +50,16 @@ async function compile(target: string | undefined, folder: string): Promise<stri
     minify: { whitespace: true, syntax: true, identifiers: false },
     // Else a dependency would take the builder's NODE_ENV for that of whoever runs the binary.
     define: { "process.env.NODE_ENV": '"production"' },
-    // Embedded, so that a stack in the log names the files of src; the copy beside the binary is not needed.
+    // Embedded, so that a stack in the log names the files of src; the copies beside the binary are not needed.
     sourcemap: "linked",
     // Parsed now rather than at each start, which halves the time to the first answer. Only for this machine: what
     // another one's engine would make of it is nothing that can be tried here.
     bytecode: target === undefined,
     format: "esm",
+    // What is imported when it is needed stays apart, and a start does not read it.
+    splitting: true,
   });
-  rmSync(`${outfile}.map`, { force: true });
+  for (const { kind, path } of outputs) if (kind === "sourcemap") rmSync(path, { force: true });
   return target?.includes("windows") ? `${outfile}.exe` : outfile;
 }
 

@@ -1,19 +1,6 @@
-import { adminCommand, userCommand } from "./accounts.ts";
-import { auditCommand } from "./audit.ts";
-import { backupCommand, restoreCommand } from "./backup.ts";
 import type { Command, Terminal } from "./command.ts";
-import { configCommand } from "./config.ts";
-import { copyCommand } from "./copy.ts";
-import { doctorCommand } from "./doctor.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { healthcheckCommand } from "./healthcheck.ts";
-import { importCommand } from "./import.ts";
-import { keysCommand } from "./keys.ts";
-import { maintenanceCommand } from "./maintenance.ts";
-import { migrateCommand } from "./migrate.ts";
 import { hint } from "./nearest.ts";
-import { seedCommand } from "./seed.ts";
-import { serveCommand } from "./serve.ts";
 import { refuseUsage } from "./with-settings.ts";
 import { VERSION } from "../version.ts";
 
@@ -36,35 +23,38 @@ const helpCommand: Command = {
   examples: ["latchkey help", "latchkey help migrate"],
   async run([name], terminal) {
     if (name === undefined) {
-      for (const line of overview()) terminal.out(line);
+      for (const line of await overview()) terminal.out(line);
       return exitCodes.ok;
     }
-    const command = find(name);
+    const command = await load(name);
     if (command === undefined) return refuseUnknown(name, terminal);
     for (const line of explain(command)) terminal.out(line);
     return exitCodes.ok;
   },
 };
 
-export const commands: readonly Command[] = [
-  serveCommand,
-  migrateCommand,
-  keysCommand,
-  adminCommand,
-  userCommand,
-  auditCommand,
-  maintenanceCommand,
-  backupCommand,
-  restoreCommand,
-  copyCommand,
-  importCommand,
-  seedCommand,
-  configCommand,
-  doctorCommand,
-  healthcheckCommand,
-  versionCommand,
-  helpCommand,
-];
+/** In the order of the list. Each is loaded when it is asked for: a start of the server waits for no other's code. */
+const loaders: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["serve", async () => (await import("./serve.ts")).serveCommand],
+  ["migrate", async () => (await import("./migrate.ts")).migrateCommand],
+  ["keys", async () => (await import("./keys.ts")).keysCommand],
+  ["admin", async () => (await import("./accounts.ts")).adminCommand],
+  ["user", async () => (await import("./accounts.ts")).userCommand],
+  ["audit", async () => (await import("./audit.ts")).auditCommand],
+  ["maintenance", async () => (await import("./maintenance.ts")).maintenanceCommand],
+  ["backup", async () => (await import("./backup.ts")).backupCommand],
+  ["restore", async () => (await import("./backup.ts")).restoreCommand],
+  ["copy", async () => (await import("./copy.ts")).copyCommand],
+  ["import", async () => (await import("./import.ts")).importCommand],
+  ["seed", async () => (await import("./seed.ts")).seedCommand],
+  ["config", async () => (await import("./config.ts")).configCommand],
+  ["doctor", async () => (await import("./doctor.ts")).doctorCommand],
+  ["healthcheck", async () => (await import("./healthcheck.ts")).healthcheckCommand],
+  ["version", async () => versionCommand],
+  ["help", async () => helpCommand],
+]);
+
+export const commandNames: readonly string[] = [...loaders.keys()];
 
 /**
  * Runs what the words after `latchkey` say; answers the exit code. What no command expected is told whole, and is
@@ -83,25 +73,26 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<nu
   const [word, ...rest] = args;
   if (word === undefined || word === "--help" || word === "-h") return helpCommand.run([], terminal);
   if (word === "--version" || word === "-V" || word === "-v") return versionCommand.run([], terminal);
-  const command = find(word);
+  const command = await load(word);
   if (command === undefined) return refuseUnknown(word, terminal);
   if (rest.includes("--help") || rest.includes("-h")) return helpCommand.run([command.name], terminal);
   return command.run(rest, terminal);
 }
 
-function find(name: string): Command | undefined {
-  return commands.find((command) => command.name === name);
+/** Nothing where there is none of this name. */
+async function load(name: string): Promise<Command | undefined> {
+  return loaders.get(name)?.();
 }
 
 function refuseUnknown(word: string, terminal: Terminal): number {
-  const names = commands.map(({ name }) => name);
-  terminal.err(`latchkey: there is no command "${word}"${hint(word, names)}`);
+  terminal.err(`latchkey: there is no command "${word}"${hint(word, commandNames)}`);
   terminal.err("usage: latchkey help");
   return exitCodes.usage;
 }
 
-function overview(): readonly string[] {
-  const width = Math.max(...commands.map(({ name }) => name.length));
+async function overview(): Promise<readonly string[]> {
+  const commands = await Promise.all([...loaders.values()].map((loader) => loader()));
+  const width = Math.max(...commandNames.map((name) => name.length));
   return [
     "Latchkey: accounts, sessions and todos behind one binary.",
     "",

@@ -50,9 +50,12 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     program.startTasks();
     const { url } = program.app.listen(config);
     const metrics = listenForMetrics(program, config);
-    // The log has its own way out: what it told so far belongs above.
-    await told(output);
-    announce(config, url, metrics, log, terminal);
+    announce(config, url, metrics, output.write);
+    log.info("server.started", {
+      version: VERSION,
+      port: Number(url.port),
+      database: config.database.engine,
+    });
     await stopping;
     await stop(program, config, log);
     return exitCodes.ok;
@@ -72,7 +75,7 @@ async function told(output: { flush(): Promise<void> }): Promise<void> {
 }
 
 /** What a person needs to know at a start; machines read the log's line below it. */
-function announce(config: Config, url: URL, metrics: URL | null, log: Log, terminal: Terminal): void {
+function announce(config: Config, url: URL, metrics: URL | null, tell: (line: string) => void): void {
   const address = reachable(config.host, url);
   const facts: readonly (readonly [string, string])[] = [
     ["address", address],
@@ -81,14 +84,13 @@ function announce(config: Config, url: URL, metrics: URL | null, log: Log, termi
     ...(metrics === null ? [] : [["metrics", `${reachable(config.host, metrics)}/metrics`] as const]),
     ["database", describeDatabase(config)],
   ];
-  terminal.out("");
-  terminal.out(`  Latchkey ${VERSION}`);
-  for (const [name, fact] of facts) terminal.out(`  ${name.padEnd(10)}${fact}`);
+  tell("");
+  tell(`  Latchkey ${VERSION}`);
+  for (const [name, fact] of facts) tell(`  ${name.padEnd(10)}${fact}`);
   const unfit = warnings(config);
-  if (unfit.length > 0) terminal.out("\n  Not fit for production:");
-  for (const line of unfit) terminal.out(`  - ${line}`);
-  terminal.out("");
-  log.info("server.started", { version: VERSION, port: Number(url.port), database: config.database.engine });
+  if (unfit.length > 0) tell("\n  Not fit for production:");
+  for (const line of unfit) tell(`  - ${line}`);
+  tell("");
 }
 
 function listenForMetrics({ metricsApp }: Program, { host, metricsPort }: Config): URL | null {

@@ -36,11 +36,9 @@ export function createRouter(
   app.onError(({ error }) => lastResort(error));
   const serve = (path: string, targets: Targets) => {
     const { byMethod, refusal } = targets;
-    app.all(
-      path,
-      ({ request, params }) => answer(byMethod.get(request.method) ?? refusal, request, params),
-      { parse: "none" },
-    );
+    app.all(path, ({ request, params }) => answer(byMethod.get(request.method) ?? refusal, request, params), {
+      parse: "none",
+    });
   };
 
   for (const { routes, dialect, prefixes } of surfaces) {
@@ -61,10 +59,7 @@ interface Targets {
   readonly refusal: Target;
 }
 
-function targetsByPath(
-  routes: readonly Route[],
-  dialect: Surface["dialect"],
-): ReadonlyMap<string, Targets> {
+function targetsByPath(routes: readonly Route[], dialect: Surface["dialect"]): ReadonlyMap<string, Targets> {
   const routesByPath = Map.groupBy(routes, ({ path }) => path);
   return new Map([...routesByPath].map(([path, ofPath]) => [path, targetsOf(path, ofPath, dialect)]));
 }
