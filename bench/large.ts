@@ -13,8 +13,9 @@ import type { Server } from "./servers.ts";
 
 const FEW = 10_000;
 const MANY = 1_000_000;
-const ROUNDS = 5;
-const SECONDS = 1;
+/** Many short ones: what else the machine does comes and goes within seconds. */
+const ROUNDS = 15;
+const SECONDS = 0.4;
 /** One account has so many todos: the rest belong to accounts that have 200 each. */
 const SHARE_OF_ONE = 0.5;
 const PAGES = 50;

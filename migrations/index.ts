@@ -47,6 +47,8 @@ import text44 from "./0019_users_newest_first.down.postgres.sql" with { type: "t
 import text45 from "./0019_users_newest_first.down.sqlite.sql" with { type: "text" };
 import text46 from "./0019_users_newest_first.up.postgres.sql" with { type: "text" };
 import text47 from "./0019_users_newest_first.up.sqlite.sql" with { type: "text" };
+import text48 from "./0020_fewer_todo_indexes.down.sql" with { type: "text" };
+import text49 from "./0020_fewer_todo_indexes.up.sql" with { type: "text" };
 
 export const migrationFiles: Readonly<Record<string, string>> = {
   "0001_users.down.sql": text0,
@@ -97,4 +99,6 @@ export const migrationFiles: Readonly<Record<string, string>> = {
   "0019_users_newest_first.down.sqlite.sql": text45,
   "0019_users_newest_first.up.postgres.sql": text46,
   "0019_users_newest_first.up.sqlite.sql": text47,
+  "0020_fewer_todo_indexes.down.sql": text48,
+  "0020_fewer_todo_indexes.up.sql": text49,
 };

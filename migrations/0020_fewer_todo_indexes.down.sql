@@ -1,0 +1,1 @@
+CREATE INDEX todos_user_id_id ON todos (user_id, id);
