@@ -83,6 +83,17 @@ forEachEngine("root administrators", (start, engine) => {
       expect(given.log.join("\n")).not.toContain("admin.setup_token");
     });
 
+    test("a server that cannot find out whether there is one says so, and serves", async () => {
+      const { database } = await fresh();
+      const rename = (from: string, to: string) =>
+        database.write((connection) => connection.run(`ALTER TABLE ${from} RENAME TO ${to}`));
+      await rename("admins", "admins_gone");
+      const program = await start({ RATE_LIMIT_ENABLED: "false" });
+      await rename("admins_gone", "admins");
+      expect(program.log.join("\n")).toContain("admin.setup_not_announced");
+      expect((await program.client().get("/health/readiness")).status).toBe(200);
+    });
+
     test("stays the first: once all are deleted, the token still opens nothing", async () => {
       const program = await fresh();
       await signUpAdmin(program);
