@@ -73,10 +73,20 @@ export function usernameKey(username: string): string {
 /** Seven digits are the shortest number that can be called from abroad, fifteen the longest. */
 const E164 = /^\+[1-9][0-9]{6,14}$/;
 const PHONE_MAX_UNITS = 64;
+const BETWEEN_DIGITS = /[\s.()[\]\p{Pd}]/gu;
+/** Whole or not, as people write one. */
+const PART_OF_PHONE = /^\+[\s.()[\]\p{Pd}]*\d[\d\s.()[\]\p{Pd}]*$/u;
 
 /** A phone number in E.164, of whatever people write between its digits; null where it is none. */
 export function normalPhone(phone: string): string | null {
   if (phone.length > PHONE_MAX_UNITS) return null;
-  const normal = phone.replace(/[\s.()[\]\p{Pd}]/gu, "");
+  const normal = phone.replace(BETWEEN_DIGITS, "");
   return E164.test(normal) ? normal : null;
+}
+
+/** What a search of accounts looks for; null where it says nothing. A phone number is kept without what stands between. */
+export function soughtText(search: string): string | null {
+  const text = search.trim();
+  if (text === "") return null;
+  return PART_OF_PHONE.test(text) ? text.replace(BETWEEN_DIGITS, "") : text;
 }

@@ -1,6 +1,7 @@
 import type { Account } from "../../core/accounts.ts";
 import type { Actor } from "../../core/actor.ts";
 import type { Core } from "../../core/core.ts";
+import { soughtText } from "../../core/identity.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
 import { pageOf, pageRequest, pageView } from "../../http/pages.ts";
 import { caller, id, jsonOrMultipart, query, route } from "../../http/route.ts";
@@ -47,7 +48,7 @@ export function adminUserRoutes(
       returns: { 200: Success(pageOf(AccountView)) },
       run: async ({ query }) => {
         const { search = "", is_active: isActive = null, deleted = false } = query;
-        const filter = { search: search.trim() === "" ? null : search.trim(), isActive, deleted };
+        const filter = { search: soughtText(search), isActive, deleted };
         const page = await userDirectory.list(filter, pageRequest(query));
         return success("Users retrieved", pageView(page, view));
       },

@@ -101,6 +101,9 @@ forEachEngine("root back office", (start) => {
         "Þ",
         "✓",
         "5550199",
+        "+354 555 0199",
+        " +354 (555) 01",
+        "+354-555",
         "qu",
       ]) {
         expect([search, (await list(admin, new URLSearchParams({ search }).toString())).ids]).toEqual([
