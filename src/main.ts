@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bun --no-env-file
 import { run } from "./cli/cli.ts";
-import { processTerminal } from "./cli/terminal.ts";
+import { exitCodeAfterOutput, processTerminal } from "./cli/terminal.ts";
 
-process.exit(await run(Bun.argv.slice(2), processTerminal));
+process.exit(exitCodeAfterOutput(await run(Bun.argv.slice(2), processTerminal)));
