@@ -114,7 +114,7 @@ export class ScheduledBackups {
 }
 
 /** A copy that waits to go into a bucket, or one that is not whole. */
-const DRAFT = /^\.db(?:\.upload|(?:\.upload)?\.[0-9a-f]{12}\.part)$/;
+const DRAFT = /^\.db(?:\.upload|(?:\.upload)?\.[0-9a-f]{12}\.part(?:-journal)?)$/;
 const STAMP = /^\d{8}T\d{6}Z/;
 const STAMP_CHARACTERS = "20260104T030000Z".length;
 

@@ -15,7 +15,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { systemCode } from "../core/system-code.ts";
 
 /** Nothing was copied, or put in anything's place. The message is one line for the operator. */
@@ -46,17 +46,18 @@ export function backUpSqlite(
   { overwrites }: { overwrites: boolean },
 ): Inspection {
   requireFile(source, "database");
-  refuseSame(source, file, "is the database itself");
+  const draft = draftOf(file);
+  refuseOwn(source, file);
+  if (existsSync(file) && !isReplaceable(file)) throw new BackupRefused(`${file} is no file`);
   if (!overwrites && existsSync(file))
     throw new BackupRefused(`${file} is there already: --force overwrites it`);
-  const draft = draftOf(file);
   try {
     copyWhole(source, draft);
     const inspection = inspectSqlite(draft, source);
     place(draft, file, overwrites);
     return inspection;
   } finally {
-    rmSync(draft, { force: true });
+    removeDraft(draft);
   }
 }
 
@@ -105,7 +106,7 @@ export function restoreSqlite(
     };
   } finally {
     hold?.close();
-    rmSync(draft, { force: true });
+    removeDraft(draft);
   }
 }
 
@@ -142,6 +143,7 @@ export function inspectSqlite(path: string, name: string = path): Inspection {
 }
 
 const SIDE_FILES = ["-wal", "-shm", "-journal"] as const;
+const SECRET_BESIDE = ".secret";
 
 function openReadonly(path: string): BunDatabase {
   try {
@@ -219,12 +221,22 @@ const HEADER = "SQLite format 3\0";
 
 function beginsLikeSqlite(path: string): boolean {
   const begin = Buffer.alloc(HEADER.length);
-  const file = openSync(path, "r");
+  const file = opened(path);
   try {
     const length = readSync(file, begin, 0, HEADER.length, 0);
     return length === 0 || begin.toString("latin1") === HEADER;
   } finally {
     closeSync(file);
+  }
+}
+
+function opened(path: string): number {
+  try {
+    if (!statSync(path).isFile()) throw new BackupRefused(`${path} is no file`);
+    return openSync(path, "r");
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
+    throw new BackupRefused(`${path} cannot be read: ${reasonOf(error)}`, error);
   }
 }
 
@@ -251,6 +263,26 @@ function moveAside(file: string, asideFile: string): void {
 
 function requireFile(path: string, what: string): void {
   if (!existsSync(path)) throw new BackupRefused(`there is no ${what} ${path}`);
+}
+
+/** What is the database's stands beside it, and beside what a link leads to; also where there is none of it right now. */
+function refuseOwn(source: string, file: string): void {
+  refuseSame(source, file, "is the database itself");
+  const target = join(realpathSync(dirname(resolve(file))), basename(file));
+  for (const path of [realpathSync(source), resolve(source)]) {
+    const own = [...SIDE_FILES, SECRET_BESIDE].find((ending) => path + ending === target);
+    if (own !== undefined) throw new BackupRefused(`${file} belongs to the database itself`);
+  }
+}
+
+/** A folder cannot be replaced, and says so by itself; a device or a pipe could be, and must not. */
+function isReplaceable(file: string): boolean {
+  const found = lstatSync(file);
+  return found.isFile() || found.isSymbolicLink() || found.isDirectory();
+}
+
+function removeDraft(draft: string): void {
+  for (const path of [draft, `${draft}-journal`]) rmSync(path, { force: true });
 }
 
 function refuseSame(one: string, other: string, problem: string): void {

@@ -42,7 +42,7 @@ function usersIn(file: string): number {
   return Number(Object(database.query("SELECT COUNT(*) AS total FROM users").get()).total);
 }
 
-const leftovers = () => readdirSync(folder).filter((file) => file.endsWith(".part"));
+const leftovers = () => readdirSync(folder).filter((file) => file.includes(".part"));
 
 describe("backup", () => {
   beforeAll(() => makeDatabase("app.db", 3));
@@ -77,6 +77,21 @@ describe("backup", () => {
       expect(refused.exitCode).toBe(74);
     }
     expect(readFileSync(path("app.db")).equals(before)).toBe(true);
+  });
+
+  test("is never put in the place of what belongs to the database, or of what is no file", async () => {
+    symlinkSync(path("app.db"), path("pointing.db"));
+    writeFileSync(path("app.db.secret"), "kept");
+    for (const name of ["app.db-wal", "./app.db-shm", path("app.db-journal"), "app.db.secret"]) {
+      for (const source of ["app.db", "pointing.db"]) {
+        const refused = await run("backup", name, "--force", "--from", source);
+        expect(refused.stderr).toContain(`${name} belongs to the database itself`);
+        expect(refused.exitCode).toBe(74);
+      }
+    }
+    expect(readFileSync(path("app.db.secret"), "utf8")).toBe("kept");
+    expect((await run("backup", "/dev/null")).stderr).toContain("/dev/null is no file");
+    expect(leftovers()).toEqual([]);
   });
 
   test("that cannot be put in its place is refused, and leaves nothing", async () => {
