@@ -1,17 +1,19 @@
-import { AUDIT_EVENTS } from "../core/audit.ts";
+import type { Config } from "../config.ts";
+import { Audit, AUDIT_EVENTS } from "../core/audit.ts";
 import type { AuditFilter } from "../core/audit.ts";
 import { AuditSealer } from "../core/audit-chain.ts";
 import type { AuditRow, ChainHead } from "../core/audit-chain.ts";
-import type { Core } from "../core/core.ts";
+import { systemClock } from "../core/clock.ts";
+import { instantMs } from "../core/instant.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
-import { programSecret } from "./dev-secret.ts";
+import { existingSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { firstLine, readFile } from "./secret-input.ts";
 import { Refusal } from "./failures.ts";
 import { hint } from "./nearest.ts";
-import { withCore } from "./with-core.ts";
+import { withStore } from "./with-core.ts";
 import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 const OPTIONS = {
@@ -81,16 +83,19 @@ export const auditCommand: Command = {
 
     const config = settingsOf(envFile, terminal);
     if (config === null) return exitCodes.config;
-    const secret = programSecret(config);
-    return withCore(config, terminal, { migrates: false }, (core) =>
-      verb === "verify" ? verify(core, secret, given, terminal) : list(core, given, terminal),
-    );
+    return withStore(config.database, { secret: SEALS_NOTHING }, terminal, (store) => {
+      const audit = new Audit({ store, clock: systemClock });
+      return verb === "verify" ? verify(audit, config, given, terminal) : list(audit, given, terminal);
+    });
   },
 };
 
-async function verify(core: Core, secret: string, given: Given, terminal: Terminal): Promise<number> {
+/** Who reads the trail needs no secret of a store, and leaves none behind that was not there. */
+const SEALS_NOTHING = "";
+
+async function verify(audit: Audit, config: Config, given: Given, terminal: Terminal): Promise<number> {
   const isSealed = given["without-secret"] !== true;
-  const verdict = await core.audit.verify(isSealed ? sealersOf(secret, given) : null, notedHead(given));
+  const verdict = await audit.verify(isSealed ? sealersOf(config, given) : null, notedHead(given));
   if (!verdict.sound) {
     terminal.err(`latchkey: the audit trail is broken at row ${verdict.broken.seq}: ${verdict.broken.why}`);
     terminal.err(`latchkey: ${verdict.rows} rows before it are sound`);
@@ -107,9 +112,11 @@ async function verify(core: Core, secret: string, given: Given, terminal: Termin
   return exitCodes.ok;
 }
 
-function sealersOf(secret: string, given: Given): readonly AuditSealer[] {
+function sealersOf(config: Config, given: Given): readonly AuditSealer[] {
   const old = given["old-secret-file"] ?? [];
-  return [secret, ...old.map((path) => firstLine(readFile(path)))].map((each) => new AuditSealer(each));
+  return [existingSecret(config), ...old.map((path) => firstLine(readFile(path)))].map(
+    (each) => new AuditSealer(each),
+  );
 }
 
 function notedHead({ noted }: Given): ChainHead | null {
@@ -121,11 +128,11 @@ function notedHead({ noted }: Given): ChainHead | null {
   return { seq: Number(seq), hash: Buffer.from(hash, "hex") };
 }
 
-async function list(core: Core, given: Given, terminal: Terminal): Promise<number> {
+async function list(audit: Audit, given: Given, terminal: Terminal): Promise<number> {
   const limit = given.limit ?? "50";
   if (!/^[1-9]\d{0,5}$/.test(limit))
     throw new Refusal("--limit takes a number from 1 to 999999", exitCodes.usage);
-  const rows = await core.audit.list(filterOf(given), null, Number(limit));
+  const rows = await audit.list(filterOf(given), null, Number(limit));
   for (const row of rows) terminal.out(given.json === true ? asJson(row) : asLine(row));
   return exitCodes.ok;
 }
@@ -149,9 +156,9 @@ function accountOf(text: string): NonNullable<AuditFilter["account"]> {
 }
 
 function timeOf(option: string, text: string): number {
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw new Refusal(`${option} takes a time, as 2026-01-04T10:00:00Z`, exitCodes.usage);
-  return ms;
+  const ms = instantMs(text);
+  if (ms !== null) return ms;
+  throw new Refusal(`${option} takes a time, as 2026-01-04T10:00:00Z, or a day`, exitCodes.usage);
 }
 
 function asLine({ seq, atMs, event, actor, subject, clientAddress, requestId, detail }: AuditRow): string {

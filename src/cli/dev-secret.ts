@@ -26,6 +26,15 @@ export function programSecret({ secretKey, database }: Config): string {
   }
 }
 
+/** The same, where it must be the one that was in force before: a new one would prove nothing. */
+export function existingSecret({ secretKey, database }: Config): string {
+  if (secretKey !== null) return secretKey;
+  const path = keptSecretPath(database);
+  const kept = readKept(path);
+  if (kept === null) throw new DatabaseRefused(`SECRET_KEY is not set, and ${path} does not exist`);
+  return kept;
+}
+
 /**
  * The secret kept at `path`, made at the first call. Of several processes that start at once, one makes it and
  * the others read that one: it appears under its name only when it is whole, and never replaces another.

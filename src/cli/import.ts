@@ -1,27 +1,23 @@
-import { existsSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import type { Config } from "../config.ts";
 import type { DatabaseTarget } from "../config/database-url.ts";
-import { AuditSealer } from "../core/audit-chain.ts";
 import { systemClock } from "../core/clock.ts";
 import { Importer } from "../core/import/importer.ts";
 import { planImport } from "../core/import/plan.ts";
 import type { ImportPlan } from "../core/import/plan.ts";
 import type { Store } from "../core/store.ts";
-import { openDatabase } from "../storage/open.ts";
 import { openSource } from "../storage/source.ts";
-import { openStore } from "../storage/store.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { programSecret } from "./dev-secret.ts";
 import { databaseAddress } from "./database-address.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { explainFailure } from "./failures.ts";
 import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
 import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { firstLine } from "./secret-input.ts";
-import { commandLog, requireCurrentSchema } from "./with-core.ts";
+import { withStore } from "./with-core.ts";
 import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 /** Longer than a writer on the same SQLite file waits between two looks at its lock. */
@@ -81,31 +77,19 @@ interface Task {
   readonly terminal: Terminal;
 }
 
-/** No server's parts, and nothing made that is not there: a plan leaves no trace. */
-async function withTarget(
-  { database: target, ...config }: Config,
+function withTarget(
+  config: Config,
   applies: boolean,
   terminal: Terminal,
   work: (store: Store, pauseMs: number) => Promise<number>,
 ): Promise<number> {
-  if (target.engine === "sqlite" && !existsSync(target.path)) {
-    terminal.err(`latchkey: there is no database ${target.path} yet: \`latchkey migrate up\` makes it`);
-    return exitCodes.failure;
-  }
-  // A plan seals nothing.
-  const secret = applies ? programSecret({ database: target, ...config }) : "";
   // A prepared statement keeps the plan that was best while the tables were empty.
-  const limits = { statementTimeoutMs: STATEMENT_TIMEOUT_MS, prepare: false };
-  const database = openDatabase({ ...target, ...limits }, commandLog(terminal));
-  try {
-    await requireCurrentSchema(database);
-    const pauseMs = database.engine === "sqlite" ? PAUSE_BETWEEN_WRITES_MS : 0;
-    return await work(openStore(database, new AuditSealer(secret)), pauseMs);
-  } catch (error) {
-    return explainFailure(error, terminal);
-  } finally {
-    await database.close();
-  }
+  const target = { ...config.database, statementTimeoutMs: STATEMENT_TIMEOUT_MS, prepare: false };
+  // A plan seals nothing, and leaves no trace.
+  const secret = applies ? () => programSecret(config) : "";
+  return withStore(target, { secret }, terminal, (store, engine) =>
+    work(store, engine === "sqlite" ? PAUSE_BETWEEN_WRITES_MS : 0),
+  );
 }
 
 async function importFrom(task: Task, store: Store, pauseMs: number): Promise<number> {

@@ -1,13 +1,19 @@
+import { existsSync } from "node:fs";
 import { migrationFiles } from "../../migrations/index.ts";
 import type { Config } from "../config.ts";
+import { AuditSealer } from "../core/audit-chain.ts";
 import { monotonicClock, systemClock } from "../core/clock.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/log.ts";
+import type { Store } from "../core/store.ts";
 import { createLog } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
 import type { Database } from "../storage/database.ts";
 import { migrationStatus, parseMigrations } from "../storage/migrations.ts";
+import { openDatabase } from "../storage/open.ts";
+import type { DatabaseTarget } from "../storage/open.ts";
+import { openStore } from "../storage/store.ts";
 import type { Terminal } from "./command.ts";
 import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -34,6 +40,33 @@ export async function withCore(
     return explainFailure(error, terminal);
   } finally {
     await program?.close();
+  }
+}
+
+/**
+ * Runs `work` on what is stored alone, without the parts of a server: nothing is made that is not there. `secret` seals
+ * what is written to the audit trail.
+ */
+export async function withStore(
+  target: DatabaseTarget,
+  { secret }: { readonly secret: string | (() => string) },
+  terminal: Terminal,
+  work: (store: Store, engine: Database["engine"]) => Promise<number>,
+): Promise<number> {
+  if (target.engine === "sqlite" && !existsSync(target.path)) {
+    terminal.err(`latchkey: there is no database ${target.path} yet: \`latchkey migrate up\` makes it`);
+    return exitCodes.failure;
+  }
+  let database: Database | null = null;
+  try {
+    const sealer = new AuditSealer(typeof secret === "string" ? secret : secret());
+    database = openDatabase(target, commandLog(terminal));
+    await requireCurrentSchema(database);
+    return await work(openStore(database, sealer), database.engine);
+  } catch (error) {
+    return explainFailure(error, terminal);
+  } finally {
+    await database?.close();
   }
 }
 

@@ -163,6 +163,24 @@ describe("beside a running server", () => {
     expect((await register("alice")).status).toBe(201);
   }, 30_000);
 
+  test("the trail is read without a secret, where none is proved with, and none is made", async () => {
+    const without = { SECRET_KEY: "" };
+    const kept = join(folder, "served.db.secret");
+    for (const args of [["verify", "--without-secret"], ["list"]])
+      expect((await latchkey("served.db", ["audit", ...args], "", without)).code).toBe(0);
+    expect(await latchkey("served.db", ["audit", "verify"], "", without)).toEqual({
+      code: 69,
+      out: "",
+      err: expect.stringContaining(`SECRET_KEY is not set, and ${kept} does not exist`),
+    });
+    expect(existsSync(kept)).toBe(false);
+    for (const time of ["banana 5", "1", "2026-02-31", "2026-01-04 10:00"])
+      expect(await latchkey("served.db", ["audit", "list", "--from", time])).toMatchObject({
+        code: 64,
+        err: expect.stringContaining("--from takes a time, as 2026-01-04T10:00:00Z, or a day"),
+      });
+  });
+
   test("S39 the trail tells of it all, and a row changed with another program is found", async () => {
     const sound = await latchkey("served.db", ["audit", "verify"]);
     expect(sound).toMatchObject({ code: 0, err: "" });
@@ -275,7 +293,7 @@ describe("alone", () => {
   test("maintenance says what it removed, and verify what it can prove without the secret", async () => {
     expect(await latchkey("upkeep.db", ["audit", "verify"])).toMatchObject({
       code: 1,
-      err: expect.stringContaining("run `latchkey migrate up`"),
+      err: expect.stringContaining("`latchkey migrate up` makes it"),
     });
     const run = await latchkey("upkeep.db", ["maintenance", "run"]);
     expect(run).toMatchObject({ code: 0, err: "" });

@@ -1,6 +1,7 @@
 import { AUDIT_EVENTS } from "../../core/audit.ts";
 import { SCOPES } from "../../core/caller.ts";
 import { normalPhone } from "../../core/identity.ts";
+import { instantMs } from "../../core/instant.ts";
 import type { PasswordRule } from "../../core/passwords.ts";
 import { TOKEN_MAX_DAYS, TOKEN_NAME_MAX_CHARACTERS } from "../../core/personal-tokens.ts";
 import { pageFields } from "../../http/pages.ts";
@@ -154,23 +155,13 @@ export const NewPersonalToken = t.Object(
 );
 
 const ACCOUNT = /^(?:user|admin):[1-9][0-9]{0,14}$/;
-const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/i;
-
-/** `Date` takes the 30th of February for the 2nd of March. */
-function isDay(day: string): boolean {
-  const atMs = Date.parse(day);
-  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day);
-}
-
 const moment = (description: string) =>
   text({
     description,
     format: "date-time",
     example: "2026-01-04T10:00:00Z",
     rule: (given) =>
-      INSTANT.test(given) && isDay(given.slice(0, 10)) && !Number.isNaN(Date.parse(given))
-        ? null
-        : "Input should be a time, as 2026-01-04T10:00:00Z, or a day",
+      instantMs(given) === null ? "Input should be a time, as 2026-01-04T10:00:00Z, or a day" : null,
   });
 
 export const AuditQuery = t.Object({
