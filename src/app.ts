@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { SECOND_MS } from "./core/clock.ts";
+import type { Clock } from "./core/clock.ts";
 import type { Core } from "./core/core.ts";
 import type { Log } from "./core/log.ts";
 import type { RateLimitRule, RateLimitStore } from "./core/rate-limit.ts";
@@ -24,11 +25,12 @@ export function createApp(parts: {
   config: Config;
   health: Health;
   limits: RateLimitStore;
+  steadyClock: Clock;
   renderMetrics: () => Promise<string>;
   log: Log;
   follow?: Follow | undefined;
 }): HttpServer {
-  const { core, config, health, limits, renderMetrics, log, follow } = parts;
+  const { core, config, health, limits, steadyClock, renderMetrics, log, follow } = parts;
   const { metricsToken, metricsPort } = config;
   const servesMetrics = metricsPort === null && metricsToken !== null;
   const surfaces: readonly Surface[] = [
@@ -48,7 +50,7 @@ export function createApp(parts: {
     surfaces,
     fallback: operationsDialect,
     services: {
-      ...unlimited(core),
+      ...unlimited(core, steadyClock),
       limits: config.rateLimits.enabled ? { store: limits, rules: limitRules(config) } : null,
       cors: { origins: config.corsOrigins },
       ownOrigin: ownOrigin(config),
@@ -63,21 +65,22 @@ export function createApp(parts: {
 export function createMetricsApp(parts: {
   core: Core;
   config: Config;
+  steadyClock: Clock;
   renderMetrics: () => Promise<string>;
   log: Log;
 }): HttpServer {
-  const { core, config, renderMetrics, log } = parts;
+  const { core, config, steadyClock, renderMetrics, log } = parts;
   return createServer({
     surfaces: [metricsAlone(renderMetrics)],
     fallback: operationsDialect,
-    services: unlimited(core),
+    services: unlimited(core, steadyClock),
     policy: responderPolicy(config),
     log,
   });
 }
 
-function unlimited({ authentication, idempotency }: Core): Services {
-  return { authentication, idempotency, limits: null, cors: { origins: [] }, ownOrigin: null };
+function unlimited({ authentication, idempotency }: Core, clock: Clock): Services {
+  return { authentication, idempotency, clock, limits: null, cors: { origins: [] }, ownOrigin: null };
 }
 
 function ownOrigin({ publicUrl }: Config): string | null {

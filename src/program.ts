@@ -52,14 +52,14 @@ export interface Program {
 }
 
 /**
- * `clock` tells the time of day, which may be set back; `steadyClock` only goes forward: rate limits go by it. Passwords
+ * `clock` tells the time of day, which may be set back; `steadyClock` only goes forward: what is waited for goes by it. Passwords
  * cost what they must where no other cost is given. Fails with `KeysRefused` where the key files cannot be used.
  */
 export async function assemble(
   config: Config,
   parts: { clock: Clock; steadyClock: Clock; log: Log; secret: string; hashCost?: HashCost },
 ): Promise<Program> {
-  const { clock, secret } = parts;
+  const { clock, steadyClock, secret } = parts;
   const meters = new Meters(clock);
   const metered = meters.listeningTo(parts.log);
   const tracing = await openTracing(config, clock, metered);
@@ -79,7 +79,7 @@ export async function assemble(
     policy: corePolicy(config),
   });
 
-  const ownLimits = new MemoryRateLimitStore(parts.steadyClock);
+  const ownLimits = new MemoryRateLimitStore(steadyClock);
   const sharedLimits =
     config.redisUrl === null || !config.rateLimits.enabled
       ? null
@@ -107,9 +107,10 @@ export async function assemble(
   };
   const renderMetrics = () => meters.render();
   const limits = sharedLimits ?? ownLimits;
-  const app = createApp({ core, config, health, limits, renderMetrics, log, follow: tracing?.follow });
+  const follow = tracing?.follow;
+  const app = createApp({ core, config, health, limits, steadyClock, renderMetrics, log, follow });
   const metricsApp =
-    config.metricsPort === null ? null : createMetricsApp({ core, config, renderMetrics, log });
+    config.metricsPort === null ? null : createMetricsApp({ core, config, steadyClock, renderMetrics, log });
   meters.watch({
     engine: database.engine,
     hasher,

@@ -73,6 +73,10 @@ export class PersonalTokens {
       if (owner === null || owner.deletedAtMs !== null) {
         throw Fault.of({ kind: "invalid_token" }, new Error("account_deleted"));
       }
+      if (!owner.isActive) throw Fault.of({ kind: "invalid_token" }, new Error("account_deactivated"));
+      // Who changed the password ends what was let in by the one before, and this would outlive it.
+      if (owner.credentialsVersion !== account.credentialsVersion)
+        throw Fault.of({ kind: "invalid_token" }, new Error("credentials_changed"));
       const made = await tx.personalTokens.insert({
         realm: account.realm,
         accountId: account.id,

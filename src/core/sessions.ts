@@ -114,15 +114,18 @@ export class Sessions {
       const usedAtMs = token.usedAtMs ?? (await this.#use(tx.sessions, token, refreshToken, nowMs));
       if (usedAtMs !== null && !this.#isForgiven(usedAtMs, nowMs)) {
         // The end of the family must be kept, so this write succeeds and the fault is thrown after it.
-        await tx.sessions.end(session.id, nowMs);
-        tx.audit.record({
-          event: "session.refresh_reused",
-          atMs: nowMs,
-          by,
-          subject: { realm: "user", id: session.accountId },
-          detail: { session: session.id },
-        });
-        return { reused: session };
+        const isFirst = await tx.sessions.end(session.id, nowMs);
+        // Of several at one moment one finds the theft: one theft is told once.
+        if (isFirst) {
+          tx.audit.record({
+            event: "session.refresh_reused",
+            atMs: nowMs,
+            by,
+            subject: { realm: "user", id: session.accountId },
+            detail: { session: session.id },
+          });
+        }
+        return { reused: session, isFirst };
       }
       requireUnexpired(token, nowMs);
       const account = await owner(tx, session);
@@ -131,7 +134,8 @@ export class Sessions {
     });
     if ("reused" in outcome) {
       const { id, accountId } = outcome.reused;
-      this.#log.warning("session.refresh_reused", { account: accountId, session: id, ...logged(by) });
+      if (outcome.isFirst)
+        this.#log.warning("session.refresh_reused", { account: accountId, session: id, ...logged(by) });
       throw Fault.of({ kind: "refresh_failed", why: "invalid" });
     }
     this.#tell("session.refreshed", outcome.session, by);
@@ -170,9 +174,13 @@ export class Sessions {
 
   /** Ends all of one's own but the one that asks; all of them, where a token asks that belongs to none. */
   async endOthers({ account, sessionId }: Caller, by: Actor): Promise<void> {
-    const ended = await this.#store.write((tx) =>
-      tx.sessions.endAll(account.id, this.#clock.nowMs(), sessionId),
-    );
+    const ended = await this.#store.write(async (tx) => {
+      // Of several that end one another at one moment, one is left: the others are ended by the time it is their turn.
+      await tx.accounts(account.realm).lock(account.id);
+      if (sessionId !== null && (await tx.sessions.byId(sessionId))?.endedAtMs !== null)
+        throw Fault.of({ kind: "invalid_token" }, new Error("session_ended"));
+      return tx.sessions.endAll(account.id, this.#clock.nowMs(), sessionId);
+    });
     this.#log.info("session.others_ended", { account: account.id, ended, ...logged(by) });
   }
 

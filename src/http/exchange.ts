@@ -3,6 +3,7 @@ import type { Actor } from "../core/actor.ts";
 import type { Authentication } from "../core/authentication.ts";
 import { isAdmin, requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
+import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import type { Idempotency } from "../core/idempotency.ts";
 import { clientKey } from "../core/client-address.ts";
@@ -19,6 +20,8 @@ export type LimitName = "register" | "login" | "refresh" | "root_login" | "admin
 export interface Services {
   readonly authentication: Authentication;
   readonly idempotency: Idempotency;
+  /** Time that only passes. */
+  readonly clock: Clock;
   readonly limits: {
     readonly store: RateLimitStore;
     readonly rules: Readonly<Record<LimitName, RateLimitRule>>;
@@ -27,6 +30,9 @@ export interface Services {
   /** Where browsers reach this server, if it was told. */
   readonly ownOrigin: string | null;
 }
+
+/** Longer than a body takes that is on its way when its request is read, also on a busy machine. */
+const SLOW_BODY_MS = 250;
 
 /** One request on its way: what is known of it, and who it turned out to be from. */
 export class Exchange {
@@ -38,6 +44,7 @@ export class Exchange {
   readonly #services: Services;
   #caller: Caller | null = null;
   #form: Promise<Form> | null = null;
+  #askAgain: (() => Promise<void>) | null = null;
 
   constructor(parts: {
     request: Request;
@@ -108,9 +115,26 @@ export class Exchange {
     return caller;
   }
 
+  /** What asks again who the request is from, where its body takes long to arrive. */
+  onSlowBody(askAgain: () => Promise<void>): void {
+    this.#askAgain = askAgain;
+  }
+
+  /**
+   * The body, once it is there. Who sends it may take half a minute, and may have lost meanwhile what let them in: else a
+   * request that is held open would outlive the password, the session or the role that it came with.
+   */
+  async arrived<T>(body: Promise<T>): Promise<T> {
+    const { clock } = this.#services;
+    const beganMs = clock.nowMs();
+    const whole = await body;
+    if (this.#askAgain !== null && clock.nowMs() - beganMs > SLOW_BODY_MS) await this.#askAgain();
+    return whole;
+  }
+
   /** The body as a form, read once however many parts of the route look at it. */
   form(): Promise<Form> {
-    this.#form ??= readForm(this.request);
+    this.#form ??= this.arrived(readForm(this.request));
     return this.#form;
   }
 

@@ -83,6 +83,7 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
   const parts = Object.entries(takes);
   const guards = parts.filter(([, part]) => part.kind === "guard");
   const inputs = parts.filter(([, part]) => part.kind === "input");
+  const askers = guards.filter(([, part]) => part.documents.realm !== undefined);
 
   return {
     method,
@@ -90,10 +91,8 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
     docs: { ...docs, parts: parts.map(([, part]) => part.documents) },
     async handle(exchange) {
       const values: Record<string, unknown> = {};
-      for (const [name, guard] of guards) {
-        const read = guard.read(exchange);
-        values[name] = read instanceof Promise ? await read : read;
-      }
+      await readGuards(guards, exchange, values);
+      if (askers.length > 0) exchange.onSlowBody(() => readGuards(askers, exchange, values));
       if (inputs.length > 0) await readInputs(inputs, exchange, values);
       if (!isComplete(takes, values))
         throw new Error(`${method} ${path}: a part of the request was not read`);
@@ -102,6 +101,17 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
       return reply instanceof Promise ? await reply : reply;
     },
   };
+}
+
+async function readGuards(
+  guards: readonly (readonly [string, Part<unknown>])[],
+  exchange: Exchange,
+  values: Record<string, unknown>,
+): Promise<void> {
+  for (const [name, guard] of guards) {
+    const read = guard.read(exchange);
+    values[name] = read instanceof Promise ? await read : read;
+  }
 }
 
 async function readInputs(
@@ -201,8 +211,9 @@ export function json<S extends TObject>(
     kind: "input",
     documents: { json: schema, fails: BODY_FAILS },
     async read(exchange) {
+      const body = await exchange.arrived(readJson(exchange.request));
       const ignored = exchange.isAdmin ? [] : adminOnly;
-      return valueOf(readObject(schema, await readJson(exchange.request), "body", ignored));
+      return valueOf(readObject(schema, body, "body", ignored));
     },
   };
 }
@@ -231,7 +242,8 @@ export function jsonOrForm<Json extends TObject, Fields extends TObject>(
     documents: { json: jsonSchema, form: formSchema, fails: BODY_FAILS },
     async read(exchange) {
       if (isForm(exchange.request)) return { form: formFields(formSchema, await exchange.form()) };
-      return { json: valueOf(readObject(jsonSchema, await readJson(exchange.request, FORM_TYPES), "body")) };
+      const body = await exchange.arrived(readJson(exchange.request, FORM_TYPES));
+      return { json: valueOf(readObject(jsonSchema, body, "body")) };
     },
   };
 }
@@ -250,7 +262,7 @@ export function jsonOrMultipart<S extends TObject>(
     kind: "input",
     documents: { json: schema, upload, fails: BODY_FAILS },
     async read(exchange) {
-      const sent = await readJsonOrMultipart(exchange.request, upload);
+      const sent = await exchange.arrived(readJsonOrMultipart(exchange.request, upload));
       if ("json" in sent) return { fields: valueOf(readObject(schema, sent.json, "body")), file: null };
       const values = formValues(schema, sent.form, upload.field);
       return { fields: valueOf(readObject(schema, values, "form")), file: sent.file };

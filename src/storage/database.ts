@@ -126,6 +126,14 @@ export interface ConnectionCounts {
   readonly waiting: number;
 }
 
+/** A row was to refer to another that is not there any more. */
+export class ReferenceViolation extends Error {
+  constructor(cause: unknown) {
+    super("a row refers to one that is gone", { cause });
+    this.name = "ReferenceViolation";
+  }
+}
+
 /** A unique constraint refused a row: `column` is the first column that the constraint is on. */
 export class UniqueViolation extends Error {
   readonly table: string;

@@ -1,6 +1,6 @@
 import { Overdue } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
-import { UniqueViolation } from "./database.ts";
+import { ReferenceViolation, UniqueViolation } from "./database.ts";
 
 /**
  * What the server or the driver said, without what may hold a value: the driver's own error carries the rows and
@@ -42,6 +42,7 @@ const DEADLOCK = "40P01";
 const LOCK_NOT_AVAILABLE = "55P03";
 const INSUFFICIENT_PRIVILEGE = "42501";
 const QUERY_CANCELLED = "57014";
+const FOREIGN_KEY_VIOLATION = "23503";
 const UNIQUE_VIOLATION = "23505";
 /** So a provider stops writes where its disk is full, and so a standby answers. */
 const READ_ONLY = "25006";
@@ -63,6 +64,7 @@ export function translated(error: unknown): unknown {
   if (failure.sqlState === UNIQUE_VIOLATION) {
     return new UniqueViolation(error.table ?? "", uniqueColumn(error), failure);
   }
+  if (failure.sqlState === FOREIGN_KEY_VIOLATION) return new ReferenceViolation(failure);
   return isUnavailable(failure) ? Fault.of({ kind: "unavailable" }, failure) : failure;
 }
 

@@ -5,6 +5,7 @@ import {
   type SqlValue,
   type StatementListener,
   refuseUnbindable,
+  ReferenceViolation,
   UniqueViolation,
 } from "./database.ts";
 
@@ -141,6 +142,7 @@ function translated(error: unknown, isReadonly: boolean): unknown {
     const [, table, column] = /constraint failed: ([^.]+)\.([^,]+)/.exec(error.message) ?? [];
     if (table !== undefined && column !== undefined) return new UniqueViolation(table, column, error);
   }
+  if (error.code === "SQLITE_CONSTRAINT_FOREIGNKEY") return new ReferenceViolation(error);
   // On the reader this is our own mistake; on the writer the disk has become read-only.
   if (isReadonly && primaryCode(error) === READONLY) return error;
   return OUT_OF_ORDER.has(primaryCode(error)) ? Fault.of({ kind: "unavailable" }, error) : error;

@@ -6,7 +6,7 @@ import type { AuditSealer } from "../core/audit-chain.ts";
 import { accountReads, accountWrites } from "./accounts.ts";
 import { auditReads, auditWrites } from "./audit.ts";
 import type { AuditNotes } from "./audit.ts";
-import { UniqueViolation } from "./database.ts";
+import { ReferenceViolation, UniqueViolation } from "./database.ts";
 import type { Connection, Database } from "./database.ts";
 import { importReads, importWrites } from "./imports.ts";
 import { itemReads, itemWrites } from "./items.ts";
@@ -132,8 +132,14 @@ function perRealm<T>(make: (realm: Realm) => T): (realm: Realm) => T {
 
 const NOUN_OF_TABLE: Readonly<Record<string, Noun>> = { users: "user", admins: "admin" };
 
+/** What a request writes refers to nothing but accounts, and to none but its own: that one was purged meanwhile. */
+function explainLost(error: ReferenceViolation): never {
+  throw Fault.of({ kind: "invalid_token" }, new Error("account_unknown", { cause: error }));
+}
+
 /** A unique constraint that the caller can run into is a conflict; any other is a mistake of ours. */
 function explainConflict(error: unknown): never {
+  if (error instanceof ReferenceViolation) return explainLost(error);
   const noun = error instanceof UniqueViolation ? NOUN_OF_TABLE[error.table] : undefined;
   if (!(error instanceof UniqueViolation) || noun === undefined) throw error;
   throw Fault.of({ kind: "conflict", noun, field: error.column.replace(/_key$/, "") }, error);

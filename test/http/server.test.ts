@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { monotonicClock } from "../../src/core/clock.ts";
 import type { LogFields } from "../../src/core/log.ts";
 import { createServer } from "../../src/http/server.ts";
 import { starter } from "../support/program.ts";
@@ -21,6 +22,7 @@ test("S36 what throws around an answer is told to the operator, and to the clien
       idempotency: core.idempotency,
       limits: null,
       cors: { origins: [] },
+      clock: monotonicClock,
       ownOrigin: null,
     },
     policy: { requestTimeoutMs: 1_000, trustedProxies: 0, strictTransport: false },

@@ -77,6 +77,18 @@ forEachEngine("api-v1 rotation", (start) => {
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 
+  test("S39 a theft that several find at one moment is told once", async () => {
+    const { client, id, tokens } = await signUpByName(program());
+    await Promise.all(Array.from({ length: 20 }, () => refresh(client, tokens.refresh)));
+    const told = program()
+      .log.map((line) => JSON.parse(line))
+      .filter(({ event, account }) => event === "session.refresh_reused" && account === id);
+    expect(told).toHaveLength(1);
+    const sql =
+      "SELECT COUNT(*) AS total FROM audit_log WHERE event = 'session.refresh_reused' AND subject_id = $1";
+    expect(Number((await program().database.reader.first(sql, [id]))?.["total"])).toBe(1);
+  });
+
   for (const [grace, behindMs] of [
     ["0", 1],
     ["0", 60 * SECOND_MS],

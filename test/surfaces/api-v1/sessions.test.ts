@@ -138,6 +138,17 @@ forEachEngine("api-v1 sessions", (start) => {
       expect((await listed(client, token)).map(({ current }) => current)).toEqual([true]);
     });
 
+    test("asked for by several at one moment: one of them is left", async () => {
+      const { client, username } = await signUpByName(program());
+      const sessions = await Promise.all(Array.from({ length: 6 }, () => tokensOf(client, username)));
+      const answers = await Promise.all(
+        sessions.map(({ access }) => client.delete(SESSIONS, { token: access })),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 401, 401, 401, 401, 401]);
+      const after = await Promise.all(sessions.map(({ access }) => client.get(ME, { token: access })));
+      expect(after.filter(({ status }) => status === 200)).toHaveLength(1);
+    });
+
     test("asked for by a token that belongs to none: all of them", async () => {
       const { client, username, tokens } = await signUpByName(program());
       const json = { username, password: PASSWORD };
