@@ -228,6 +228,11 @@ export interface TodoFilter {
 }
 
 export interface TodoWrites extends TodoReads {
+  /**
+   * Keeps others from changing these until the write is over, and waits for those who do, in one order for everybody.
+   * Only those of `accountId`, unless it is null: nobody holds up what is not theirs.
+   */
+  lock(ids: readonly number[], accountId: number | null): Promise<void>;
   insert(todo: NewTodo): Promise<Todo>;
   /** All in one statement: a few hundred at most. */
   insertMany(todos: readonly NewFilledTodo[]): Promise<void>;

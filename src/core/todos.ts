@@ -1,5 +1,5 @@
 import type { Caller } from "./caller.ts";
-import { requireAdmin } from "./caller.ts";
+import { isAdmin, requireAdmin } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { makeWith, nothingElse } from "./idempotency.ts";
@@ -106,8 +106,11 @@ export class Todos {
     also: Also<readonly TodoOutcome[]> = nothingElse,
   ): Promise<readonly TodoOutcome[]> {
     return this.#store.write(async (tx) => {
-      // One at a time for each caller: two that change the same todos in another order would stop each other.
+      // Two that change the same todos in another order would stop each other: one at a time for each caller, and then
+      // in one order, since an administrator changes what is another's.
       await tx.accounts(caller.account.realm).lock(caller.account.id);
+      const named = operations.flatMap((operation) => (operation.op === "create" ? [] : [operation.id]));
+      await tx.todos.lock(named, isAdmin(caller) ? null : caller.account.id);
       const outcomes: TodoOutcome[] = [];
       for (const [index, operation] of operations.entries()) {
         const outcome = this.#apply(tx, caller, operation);

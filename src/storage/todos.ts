@@ -9,6 +9,7 @@ import type {
   TodoWrites,
 } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
+import { listed } from "./batches.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
@@ -108,6 +109,18 @@ function holdsWord(word: string): string {
 export function todoWrites(connection: Connection): TodoWrites {
   return {
     ...todoReads(connection),
+
+    async lock(ids, accountId) {
+      const { rowLock } = connection.dialect;
+      // An engine that has one writer at a time has nothing to lock.
+      if (rowLock === "" || ids.length === 0) return;
+      const asked = listed(ids, 1);
+      const own = accountId === null ? "" : ` AND user_id = $${asked.values.length + 1}`;
+      await connection.all(`SELECT id FROM todos WHERE id IN ${asked.sql}${own} ORDER BY id ${rowLock}`, [
+        ...asked.values,
+        ...(accountId === null ? [] : [accountId]),
+      ]);
+    },
 
     async insert({ accountId, title, description, priority, createdAtMs }) {
       const row = await connection.first(INSERT, [
