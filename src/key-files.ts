@@ -31,6 +31,10 @@ import { systemCode } from "./core/system-code.ts";
 export const PRIVATE = "private_key.pem";
 export const PUBLIC = "public_key.pem";
 export const NEXT = "next_private_key.pem";
+/** Is there while a command changes the folder. */
+export const LOCK = "keys.lock";
+/** No command takes so long: whoever made a lock that old has died. */
+const LOCK_OUTLIVED_MS = 60_000;
 const KID_PREFIX_CHARACTERS = 16;
 const RSA_BITS = 2048;
 const READABLE_BY_ALL = 0o004;
@@ -125,6 +129,10 @@ export class KeyFolder {
 
   /** Makes the key that signs after the next rotation, so that it is known everywhere before it is used. */
   announce(algorithm: AsymmetricAlgorithm): void {
+    this.#alone(() => this.#announce(algorithm));
+  }
+
+  #announce(algorithm: AsymmetricAlgorithm): void {
     this.read();
     if (this.#read(NEXT) !== null) {
       throw new KeysRefused(
@@ -139,6 +147,10 @@ export class KeyFolder {
    * keys change places in one step: wherever this is cut off, there is a key that signs, and the old one verifies.
    */
   rotate(algorithm: AsymmetricAlgorithm | null): void {
+    this.#alone(() => this.#rotate(algorithm));
+  }
+
+  #rotate(algorithm: AsymmetricAlgorithm | null): void {
     const [old, announced] = this.#readAll().filter(({ use }) => use !== "verifies");
     const oldPem = this.#read(PRIVATE);
     if (old === undefined || oldPem === null) throw this.#missing();
@@ -157,6 +169,10 @@ export class KeyFolder {
 
   /** Removes a key that verifies, or the announced one: from then on its tokens are void. Answers its files. */
   retire(kid: string): readonly string[] {
+    return this.#alone(() => this.#retire(kid));
+  }
+
+  #retire(kid: string): readonly string[] {
     const files = this.#readAll();
     if (files.some(({ key, use }) => use === "signs" && key.kid === kid)) {
       throw new KeysRefused(`${kid} signs new tokens: \`latchkey keys rotate\` first, and retire it then`);
@@ -168,6 +184,18 @@ export class KeyFolder {
     const others = doomed.filter((file) => file !== PUBLIC);
     for (const file of others) this.#remove(file);
     return doomed;
+  }
+
+  /** Of two rotations at one moment each would keep the same old key, and one lose what the other had begun to sign with. */
+  #alone<T>(change: () => T): T {
+    if (!this.isThere()) throw this.#missing();
+    const path = join(this.path, LOCK);
+    this.#attempt("write", path, () => takeLock(path));
+    try {
+      return change();
+    } finally {
+      this.#attempt("write", path, () => rmSync(path, { force: true }));
+    }
   }
 
   /**
@@ -262,6 +290,17 @@ export class KeyFolder {
       if (code === null) throw error;
       throw new KeysRefused(`cannot ${what} ${path} (${code}): see KEYS_DIR`, error);
     }
+  }
+}
+
+function takeLock(path: string): void {
+  const left = statSync(path, { throwIfNoEntry: false });
+  if (left !== undefined && Date.now() - left.mtimeMs > LOCK_OUTLIVED_MS) rmSync(path, { force: true });
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+    throw new KeysRefused(`another command is changing the keys: try again once ${path} is gone`, error);
   }
 }
 

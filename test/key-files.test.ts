@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,9 +19,10 @@ import { join } from "node:path";
 import { publicKey } from "../src/core/keyring.ts";
 import type { Algorithm } from "../src/core/keyring.ts";
 import { type Log, silentLog } from "../src/core/log.ts";
-import { KeyFolder, KeysRefused } from "../src/key-files.ts";
+import { KeyFolder, KeysRefused, LOCK } from "../src/key-files.ts";
 import { LiveKeys } from "../src/live-keys.ts";
 import { eventually } from "./support/eventually.ts";
+import { MAIN } from "./support/process.ts";
 
 let path = "";
 let folder = new KeyFolder("");
@@ -203,6 +205,38 @@ describe("rotation", () => {
     const half = publicKey(readFileSync(at("public_key.pem"), "utf8"));
     expect(half.kid).toBe(kids().get("signs") ?? "");
     expect(readdirSync(path).filter((file) => !file.endsWith(".pem"))).toEqual([]);
+  });
+
+  test("several at one moment: each that succeeds keeps what signed before it, and the others say why they do not", async () => {
+    const known = new Set(folder.read().map(({ key }) => key.kid));
+    for (let round = 0; round < 3; round += 1) {
+      const children = Array.from({ length: 3 }, () =>
+        Bun.spawn([process.execPath, "--no-env-file", MAIN, "keys", "rotate"], {
+          env: { KEYS_DIR: path, ENVIRONMENT: "test" },
+          stdout: "ignore",
+          stderr: "pipe",
+        }),
+      );
+      const refused: string[] = [];
+      for (const child of children) {
+        const told = await child.stderr.text();
+        if ((await child.exited) !== 0) refused.push(told);
+      }
+      for (const told of refused) expect(told).toContain("another command is changing the keys");
+      const kids = folder.read().map(({ key }) => key.kid);
+      expect(kids).toEqual(expect.arrayContaining([...known]));
+      expect(kids).toHaveLength(known.size + children.length - refused.length);
+      for (const kid of kids) known.add(kid);
+    }
+  });
+
+  test("a lock that a command left when it died holds nobody up for ever", () => {
+    const lock = at(LOCK);
+    writeFileSync(lock, "");
+    expect(() => folder.rotate(null)).toThrow("another command is changing the keys");
+    utimesSync(lock, 0, 0);
+    folder.rotate(null);
+    expect(existsSync(lock)).toBe(false);
   });
 
   test("the announced key is the one that is rotated to", () => {
