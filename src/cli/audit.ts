@@ -114,7 +114,7 @@ async function verify(audit: Audit, config: Config, given: Given, terminal: Term
 
 function sealersOf(config: Config, given: Given): readonly AuditSealer[] {
   const old = given["old-secret-file"] ?? [];
-  return [existingSecret(config), ...old.map((path) => firstLine(readFile(path)))].map(
+  return [existingSecret(config), ...old.map((path) => firstLine(readFile(path, "--old-secret-file")))].map(
     (each) => new AuditSealer(each),
   );
 }

@@ -16,7 +16,7 @@ export const healthcheckCommand: Command = makeHealthcheckCommand(DEADLINE_MS);
 export function makeHealthcheckCommand(deadlineMs: number): Command {
   return {
     name: "healthcheck",
-    summary: "Ask a running server whether it is ready; exit code 0 if so, else 1",
+    summary: "Ask a running server whether it is ready; exit code 0 if so, 1 if not",
     usage: "latchkey healthcheck [--url URL] [--env-file FILE]",
     options: [
       ["--url URL", "the server's address, instead of HOST and PORT of the settings"],
@@ -54,9 +54,11 @@ function reachable(host: string): string {
 
 async function check(server: URL, deadlineMs: number, terminal: Terminal): Promise<number> {
   const url = new URL(PATH, server);
+  // Without what may stand before its host, which is for the server alone.
+  const address = `${url.origin}${url.pathname}`;
   try {
     const { status, body } = await ask(url, AbortSignal.timeout(deadlineMs));
-    const line = `${url.href} answers ${status} ${oneLine(body)}`.trimEnd();
+    const line = `${address} answers ${status} ${oneLine(body)}`.trimEnd();
     if (status === 200) {
       terminal.out(line);
       return exitCodes.ok;
@@ -66,7 +68,7 @@ async function check(server: URL, deadlineMs: number, terminal: Terminal): Promi
     if (!(error instanceof Error)) throw error;
     const isLate = error.name === "AbortError" || error.name === "TimeoutError";
     terminal.err(
-      `${url.href} does not answer${isLate ? ` within ${deadlineMs} ms` : `: ${oneLine(error.message)}`}`,
+      `${address} does not answer${isLate ? ` within ${deadlineMs} ms` : `: ${oneLine(error.message)}`}`,
     );
   }
   return exitCodes.failure;

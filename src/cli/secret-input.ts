@@ -26,8 +26,8 @@ export async function readNewPassword(options: PasswordOptions): Promise<string>
       throw new Refusal("give --generate or --password-file, not both", exitCodes.usage);
     return generated();
   }
-  if (file !== undefined) return firstLine(readFile(file));
-  if (!process.stdin.isTTY) return firstLine(await Bun.stdin.text());
+  if (file !== undefined) return firstLine(readFile(file, "--password-file"));
+  if (!process.stdin.isTTY) return firstLine(asText(await Bun.stdin.bytes(), "standard input"));
   const password = await ask("New password: ");
   if ((await ask("Once more: ")) !== password) throw new Refusal("the two passwords differ");
   return password;
@@ -39,11 +39,27 @@ function generated(): string {
   );
 }
 
-export function readFile(path: string): string {
+/** `option` is where the path was given. */
+export function readFile(path: string, option: string): string {
+  if (path === "") throw new Refusal(`${option} takes a file`, exitCodes.usage);
+  return asText(bytesOf(path, option), path);
+}
+
+function bytesOf(path: string, option: string): Uint8Array {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path);
   } catch (error) {
-    throw new Refusal(`cannot read ${path} (${systemCode(error) ?? String(error)})`, exitCodes.inputOutput);
+    const why = systemCode(error) ?? String(error);
+    throw new Refusal(`${option}: cannot read ${path} (${why})`, exitCodes.inputOutput);
+  }
+}
+
+/** Bytes that are no text would all become one letter, and so many passwords one; a mark of the byte order is none of it. */
+function asText(bytes: Uint8Array, place: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Refusal(`${place} does not hold text in UTF-8`);
   }
 }
 
@@ -54,8 +70,12 @@ export function firstLine(text: string): string {
 
 const ENTER = ["\r", "\n"];
 const BACKSPACE = ["\x7f", "\b"];
+const CLEAR = "\x15";
 const INTERRUPT = "\x03";
 const END = "\x04";
+
+/** What came in one piece with an answer, behind it: pasted lines are answers to several questions. */
+let typedAhead: readonly string[] = [];
 
 /** Asks on the terminal, and shows nothing of what is typed. */
 async function ask(question: string): Promise<string> {
@@ -67,15 +87,23 @@ async function ask(question: string): Promise<string> {
   stdin.setEncoding("utf8");
   const answer = Promise.withResolvers<string>();
   let typed: readonly string[] = [];
-  const onData = (given: string) => {
-    for (const character of given) {
-      if (ENTER.includes(character)) return answer.resolve(typed.join(""));
-      if (character === INTERRUPT || (character === END && typed.length === 0)) {
-        return answer.reject(new Refusal("nothing was changed", exitCodes.failure));
+  const refuse = (exitCode: number) => answer.reject(new Refusal("nothing was changed", exitCode));
+  const take = (given: readonly string[]) => {
+    for (const [at, character] of given.entries()) {
+      if (ENTER.includes(character)) {
+        typedAhead = given.slice(at + (character === "\r" && given[at + 1] === "\n" ? 2 : 1));
+        return answer.resolve(typed.join(""));
       }
-      typed = BACKSPACE.includes(character) ? typed.slice(0, -1) : [...typed, character];
+      if (character === INTERRUPT) return refuse(exitCodes.interrupted);
+      if (character === END && typed.length === 0) return refuse(exitCodes.failure);
+      if (BACKSPACE.includes(character)) typed = typed.slice(0, -1);
+      else typed = character === CLEAR ? [] : [...typed, character];
     }
   };
+  const onData = (given: string) => take([...given]);
+  const before = typedAhead;
+  typedAhead = [];
+  take(before);
   stdin.on("data", onData);
   try {
     return await answer.promise;

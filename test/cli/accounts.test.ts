@@ -325,6 +325,26 @@ describe("alone", () => {
     expect((await verify("--old-secret-file", old)).out).toContain("1 rows, 1 to 1 (hashes and seals)");
   }, 60_000);
 
+  test("a password is text: a file or an input that is none is refused, and a mark of the byte order is no part of it", async () => {
+    const file = join(folder, "bytes");
+    const create = (email: string, ...more: string[]) =>
+      latchkey("bytes.db", ["admin", "create", "--email", email, ...more]);
+    writeFileSync(file, Buffer.from("pass\xffword123", "latin1"));
+    expect(await create("a@example.com", "--password-file", file)).toMatchObject({
+      code: 65,
+      err: `latchkey: ${file} does not hold text in UTF-8`,
+    });
+    expect(await create("a@example.com", "--password-file", "")).toMatchObject({
+      code: 64,
+      err: expect.stringContaining("--password-file takes a file"),
+    });
+    writeFileSync(file, "\ufefflong-password\n");
+    expect((await create("a@example.com", "--password-file", file)).code).toBe(0);
+    using database = new Database(join(folder, "bytes.db"), { readonly: true });
+    const { hash } = Object(database.query("SELECT password_hash AS hash FROM admins").get());
+    expect(await Bun.password.verify("long-password", hash)).toBe(true);
+  });
+
   test("on a terminal the password is asked for twice, and never shown", async () => {
     const type = async (...lines: readonly string[]) => {
       let shown = "";
@@ -344,9 +364,11 @@ describe("alone", () => {
     };
     const differing = await type("one-password\r", "another\r");
     expect(differing).toMatchObject({ code: 65, shown: expect.stringContaining("the two passwords differ") });
-    expect((await type("\x03")).code).toBe(1);
+    expect((await type("\x03")).code).toBe(130);
+    expect((await type("\x04")).code).toBe(1);
 
-    const { code, shown } = await type("secret-wörX\x7fd\r", "secret-wörd\r");
+    // Pasted lines are answers to both questions; Ctrl-U takes back what was typed before it.
+    const { code, shown } = await type("something else\x15secret-wörX\x7fd\rsecret-wörd\r");
     expect({ code, shown }).toMatchObject({ code: 0, shown: expect.stringContaining("created admin 1") });
     expect(shown).not.toContain("secret");
     expect(existsSync(join(folder, "terminal.db"))).toBe(true);

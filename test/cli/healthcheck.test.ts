@@ -49,6 +49,16 @@ test.each([503, 404, 500, 302, 204])("one that answers %d: exit code 1", async (
   expect(err).toEqual([`${url}/health/readiness answers ${status}`]);
 });
 
+test("what stands before the host of an address is asked with, and not shown", async () => {
+  const url = serve(
+    (request) => new Response(null, { status: request.headers.has("authorization") ? 200 : 401 }),
+  );
+  const answered = await run("--url", url.replace("//", "//operator:hidden@"));
+  expect(answered).toEqual({ exitCode: 0, out: [`${url}/health/readiness answers 200`], err: [] });
+  const refused = await run("--url", "http://operator:hidden@127.0.0.1:1");
+  expect(refused.err.join()).toMatch(/^http:\/\/127\.0\.0\.1:1\/health\/readiness does not answer/);
+});
+
 test("one that says more than a line is told in one", async () => {
   const url = serve(() => new Response(`a\r\nb\u001b[2J${"c".repeat(10_000)}`, { status: 503 }));
   const { err } = await run("--url", url);
