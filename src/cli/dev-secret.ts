@@ -12,27 +12,29 @@ export function keptSecretPath(database: DatabaseTarget): string {
   return database.engine === "sqlite" ? `${database.path}.secret` : "./latchkey.secret";
 }
 
-/** The secret in force: the one that is set, else the one that is kept. */
-export function programSecret({ secretKey, database }: Config): string {
-  if (secretKey !== null) return secretKey;
-  try {
-    return keptSecret(keptSecretPath(database));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DatabaseRefused(
-      `SECRET_KEY is not set, and none can be kept beside the database: ${reason}`,
-      error,
-    );
-  }
+/** The secret in force: the one that is set, else the one that is kept, made where there is none. */
+export function programSecret(config: Config): string {
+  return config.secretKey ?? kept(config, "none can be kept beside the database", keptSecret);
 }
 
 /** The same, where it must be the one that was in force before: a new one would prove nothing. */
-export function existingSecret({ secretKey, database }: Config): string {
-  if (secretKey !== null) return secretKey;
-  const path = keptSecretPath(database);
-  const kept = readKept(path);
-  if (kept === null) throw new DatabaseRefused(`SECRET_KEY is not set, and ${path} does not exist`);
-  return kept;
+export function existingSecret(config: Config): string {
+  return config.secretKey ?? kept(config, "the one that is kept cannot be read", existing);
+}
+
+function kept({ database }: Config, problem: string, read: (path: string) => string): string {
+  try {
+    return read(keptSecretPath(database));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseRefused(`SECRET_KEY is not set, and ${problem}: ${reason}`, error);
+  }
+}
+
+function existing(path: string): string {
+  const secret = readKept(path);
+  if (secret === null) throw new Error(`${path} does not exist`);
+  return secret;
 }
 
 /**

@@ -21,7 +21,7 @@ import { BackupRefused, inspectSqlite } from "../storage/sqlite-backup.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
-import { keptSecretPath } from "./dev-secret.ts";
+import { existingSecret, keptSecretPath } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { refuseUsage } from "./with-settings.ts";
 
@@ -108,10 +108,16 @@ function settingsWarning(line: string): Finding {
 
 const ANYBODY_ELSE = 0o077;
 
-function secretFindings({ secretKey, database }: Config): readonly Finding[] {
-  const path = keptSecretPath(database);
-  if (secretKey !== null) return [ok("secret", "SECRET_KEY is set")];
+function secretFindings(config: Config): readonly Finding[] {
+  const path = keptSecretPath(config.database);
+  if (config.secretKey !== null) return [ok("secret", "SECRET_KEY is set")];
   if (!existsSync(path)) return [ok("secret", `none yet: the first start makes ${path}`)];
+  try {
+    existingSecret(config);
+  } catch (error) {
+    if (!(error instanceof DatabaseRefused)) throw error;
+    return [failed("secret", error.message, "let the server read it, or set SECRET_KEY")];
+  }
   return [privacyOf("secret", path, `kept in ${path}`)];
 }
 

@@ -58,8 +58,13 @@ function postgresTarget(rest: string): Parsed<DatabaseTarget> {
   }
   if (url.hostname === "") return bad("names no host");
   if (/[,%]/.test(url.hostname)) return bad("names something else than one host");
+  const mode = url.searchParams.get("sslmode");
+  if (mode !== null && !SSL_MODES.includes(mode)) return bad(`takes an sslmode of ${SSL_MODES.join(", ")}`);
   return good({ engine: "postgres", url: url.href });
 }
+
+/** What the driver knows; at any other it throws. */
+const SSL_MODES: readonly string[] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 function canBeDecoded(text: string): boolean {
   return !/%(?![0-9a-f]{2})/i.test(text);

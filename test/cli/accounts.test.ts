@@ -171,7 +171,9 @@ describe("beside a running server", () => {
     expect(await latchkey("served.db", ["audit", "verify"], "", without)).toEqual({
       code: 69,
       out: "",
-      err: expect.stringContaining(`SECRET_KEY is not set, and ${kept} does not exist`),
+      err: expect.stringContaining(
+        `SECRET_KEY is not set, and the one that is kept cannot be read: ${kept} does not exist`,
+      ),
     });
     expect(existsSync(kept)).toBe(false);
     for (const time of ["banana 5", "1", "2026-02-31", "2026-01-04 10:00"])

@@ -56,6 +56,16 @@ describe("doctor", () => {
     expect(said).toMatch(/^failed +settings +HASH_QUEUE/m);
   });
 
+  test("finds a kept secret that the server could not start with", async () => {
+    const folder = await withDatabase();
+    writeFileSync(join(folder, "app.db.secret"), "junk");
+    const { exitCode, said } = await examined(folder, { SECRET_KEY: "" });
+    expect(exitCode).toBe(1);
+    expect(said).toMatch(
+      /^failed +secret +SECRET_KEY is not set, and .*app\.db\.secret does not hold a secret/m,
+    );
+  });
+
   test("finds a database that others may read", async () => {
     const folder = await withDatabase();
     chmodSync(join(folder, "app.db"), 0o644);

@@ -157,6 +157,7 @@ const TABLE: readonly Cases[] = [
       "mysql://u:p@h/d",
       "./app.db",
       "app",
+      "postgres://h/d?sslmode=bogus",
       "postgres:",
       "postgres://",
       "postgres:///d?host=/tmp",
