@@ -74,7 +74,7 @@ export interface TokenStore {
    * Runs `work` while nobody else who shares this store runs some. A store that several tabs or processes share needs
    * it: a refresh token is good for one refresh.
    */
-  exclusively?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
+  exclusively?: ((work: () => Promise<void>) => Promise<unknown>) | undefined;
 }
 
 export interface CallOptions {
@@ -142,7 +142,7 @@ export interface LatchkeyErrorFacts {
 export interface Account<Registration, Login, Registered, User> {
   register(registration: Registration, options?: CreateOptions): Promise<Registered>;
   login(login: Login, options?: CallOptions): Promise<void>;
-  /** Forgets the tokens; where there is a session on the server, it is ended first. */
+  /** Forgets the tokens, and ends the session on the server; where that fails, a further call tries it again. */
   logout(options?: CallOptions): Promise<void>;
   me(options?: CallOptions): Promise<User>;
 }

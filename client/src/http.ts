@@ -4,6 +4,8 @@ import { LatchkeyError, refusal } from "./error.ts";
 const TIMEOUT_MS = 30_000;
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 200;
+/** A timer that is set for longer goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Whoever is told to wait for longer is told so, rather than kept waiting. */
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -53,9 +55,10 @@ export class Http {
       controller.abort(new LatchkeyError(`no answer within ${timeoutMs} ms`, { kind: "timeout" }));
     if (given?.aborted === true) giveUp();
     given?.addEventListener("abort", giveUp);
-    const timer = setTimeout(late, timeoutMs);
+    const timer = timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(late, timeoutMs);
     try {
-      return await work(controller.signal);
+      // Also where it waits for what knows no signal: its turn, the store, a fetch of the caller's own.
+      return await unlessAborted(work(controller.signal), controller.signal);
     } finally {
       clearTimeout(timer);
       given?.removeEventListener("abort", giveUp);
@@ -155,10 +158,9 @@ function bodyOf(body: Body): string | URLSearchParams | FormData {
 
 async function read<T>(response: Response): Promise<Answer<T>> {
   const text = await response.text();
-  const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
-  const body = isJson && text !== "" ? JSON.parse(text) : undefined;
+  const body = jsonIn(response, text);
   if (!response.ok) throw refusal(response, body);
-  if (text !== "" && !isJson) {
+  if (text !== "" && body === undefined) {
     const { status } = response;
     throw new LatchkeyError("the answer is not JSON: is this the right baseUrl?", {
       kind: "unexpected",
@@ -166,6 +168,16 @@ async function read<T>(response: Response): Promise<Answer<T>> {
     });
   }
   return { body, headers: response.headers };
+}
+
+/** Nothing where it is none, whatever it says it is. */
+function jsonIn({ headers }: Response, text: string) {
+  if (headers.get("content-type")?.toLowerCase().startsWith("application/json") !== true) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Not `crypto.randomUUID`, which a browser has on pages by HTTPS alone. */

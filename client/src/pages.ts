@@ -18,7 +18,8 @@ export function listing<
     async *all(query, options) {
       let page = await list(query ?? {}, options);
       yield* page.items;
-      while (page.next_cursor !== null) {
+      // Nor for ever where a server says nothing of a next page.
+      while (page.next_cursor != null) {
         page = await list({ ...query, cursor: page.next_cursor }, options);
         yield* page.items;
       }

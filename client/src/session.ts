@@ -29,6 +29,12 @@ export class Session {
   #renewing: Promise<Tokens | null> | null = null;
   /** Counts beginnings and ends of being logged in: a call is not sent again as somebody else. */
   #era = 0;
+  /** Whether this client acts for somebody: who never did need not be told that they are nobody. */
+  #isIn = false;
+  /** From a logout to the next login: what the server may still hold, as a cookie, logs nobody in again. */
+  #isOut = false;
+  /** What a logout was to end that failed: the next one tries again. */
+  #unended: Tokens | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(http: Http, options: ClientOptions, refresher: Refresher | null) {
@@ -47,6 +53,7 @@ export class Session {
     return this.#http.within(options, async (signal) => {
       const era = this.#era;
       const used = await this.#store.get();
+      if (used !== null) this.#isIn = true;
       try {
         return await this.#http.send<T>(call, used?.accessToken ?? null, signal);
       } catch (error) {
@@ -66,24 +73,34 @@ export class Session {
   login(options: CallOptions | undefined, tokensOf: (signal: AbortSignal) => Promise<Tokens>): Promise<void> {
     return this.#http.within(options, (signal) =>
       this.#exclusively(async () => {
+        // Whoever gave up before it was their turn wants it no longer.
+        signal.throwIfAborted();
         const tokens = await tokensOf(signal);
         this.#era += 1;
+        this.#isIn = true;
+        this.#isOut = false;
+        this.#unended = null;
         await this.#store.set(tokens);
       }),
     );
   }
 
-  /** The tokens are gone in any case; it fails where `end` does, and the session may be open on the server then. */
+  /** The tokens are gone in any case. It fails where `end` does; the session may be open on the server then, until the next. */
   logout(
     options: CallOptions | undefined,
     end: (tokens: Tokens | null, signal: AbortSignal) => Promise<unknown>,
   ): Promise<void> {
     return this.#http.within(options, (signal) =>
       this.#exclusively(async () => {
-        const held = await this.#store.get();
+        signal.throwIfAborted();
+        const held = (await this.#store.get()) ?? this.#unended;
         this.#era += 1;
+        this.#isIn = false;
+        this.#isOut = true;
+        this.#unended = held;
         await this.#store.set(null);
         await end(held, signal);
+        this.#unended = null;
       }),
     );
   }
@@ -99,32 +116,62 @@ export class Session {
   async #renew(used: Tokens | null): Promise<Tokens | null> {
     const held = await this.#store.get();
     // Another call, tab or process was faster.
-    if (held !== null && held.accessToken !== used?.accessToken) return held;
+    if (held !== null && held.accessToken !== used?.accessToken) return this.#ifSamePerson(used, held);
+    if (held === null && this.#isOut) return null;
     if (this.#refresher?.isPossible(held) !== true) return this.#signedOut(held);
     const refresher = this.#refresher;
     try {
       const fresh = await this.#http.within(undefined, (signal) => refresher.refresh(held, signal));
       await this.#store.set(fresh);
-      return fresh;
+      return this.#ifSamePerson(used, fresh);
     } catch (error) {
       if (LatchkeyError.isOf(error, "unauthorized")) return this.#signedOut(held);
       throw error;
     }
   }
 
+  /** A cookie or a shared store may have become another's, in another tab: what one person asked is not sent as the other. */
+  #ifSamePerson(used: Tokens | null, now: Tokens): Tokens | null {
+    if (!isSomebodyElse(used, now)) return now;
+    this.#era += 1;
+    this.#onSignedOut();
+    return null;
+  }
+
   async #signedOut(held: Tokens | null): Promise<null> {
     // Calls of before, whose refusal is still on its way, need not ask again.
     this.#era += 1;
-    if (held === null) return null;
-    await this.#store.set(null);
-    this.#onSignedOut();
+    const wasIn = this.#isIn || held !== null;
+    this.#isIn = false;
+    if (held !== null) await this.#store.set(null);
+    if (wasIn) this.#onSignedOut();
     return null;
   }
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const inTurn = this.#store.exclusively?.bind(this.#store);
-    const result = this.#queue.then(() => (inTurn === undefined ? work() : inTurn(work)));
+    const result = this.#queue.then(() =>
+      inTurn === undefined
+        ? work()
+        : new Promise<T>((resolve, reject) => void inTurn(() => work().then(resolve)).catch(reject)),
+    );
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+}
+
+function isSomebodyElse(before: Tokens | null, now: Tokens): boolean {
+  const [was, is] = [before, now].map((tokens) => (tokens === null ? null : accountIn(tokens.accessToken)));
+  return was != null && is != null && was !== is;
+}
+
+/** The account that an access token says it is of; null for one that says nothing. */
+function accountIn(token: string): string | null {
+  const [, claims] = token.split(".");
+  if (claims === undefined) return null;
+  try {
+    return String(JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))).user_id);
+  } catch {
+    return null;
   }
 }

@@ -177,6 +177,86 @@ forEachEngine("the client", (start: Start) => {
       expect(await client.todos.list()).toEqual([]);
     });
 
+    test("is not somebody else because another tab's cookie, or store, is", async () => {
+      const jar = new Map<string, string>();
+      const fetchWithJar = async (url: string, init: RequestInit) => {
+        const headers = new Headers(init.headers);
+        if (init.credentials === "include")
+          headers.set("cookie", [...jar].map((pair) => pair.join("=")).join("; "));
+        const response = await fetch(url, { ...init, headers });
+        for (const line of response.headers.getSetCookie()) {
+          const [pair = ""] = line.split(";");
+          jar.set(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1));
+        }
+        return response;
+      };
+      let told = 0;
+      const options = {
+        baseUrl: server().origin,
+        surface: "api-v1",
+        session: "cookie",
+        fetch: fetchWithJar,
+      } as const;
+      const tab = createClient({ ...options, onSignedOut: () => (told += 1) });
+      const other = createClient(options);
+      const [ada, grace] = [newPerson(), newPerson()];
+      for (const person of [ada, grace]) await tab.register(person);
+      await tab.login(ada);
+      await other.login(grace);
+      server().program.clock.forwardMs(ACCESS_TOKEN_MS);
+      expect(await kindOf(tab.todos.create({ title: "Ada's" }))).toBe("unauthorized");
+      expect(told).toBe(1);
+      expect(await other.todos.list()).toEqual([]);
+    });
+
+    test("a logout that failed is tried again by the next, and logs nobody in meanwhile", async () => {
+      let isCut = false;
+      const { fetch } = watched(() => (isCut ? Promise.reject(new TypeError("cut")) : null));
+      const tokens = memoryTokens();
+      const person = newPerson();
+      const client = createClient({ baseUrl: server().origin, surface: "api-v1", tokens, fetch });
+      await client.register(person);
+      await client.login(person);
+      const held = await tokens.get();
+      isCut = true;
+      expect(await kindOf(client.logout())).toBe("network");
+      isCut = false;
+      const as = (tokens: TokenStore) =>
+        createClient({ baseUrl: server().origin, surface: "api-v1", tokens });
+      expect(await as(memoryTokens(held)).me()).toMatchObject({ username: person.username });
+      await client.logout();
+      expect(await kindOf(as(memoryTokens(held)).me())).toBe("unauthorized");
+    });
+
+    test("every client that shares its tokens is told that they are gone", async () => {
+      const told: string[] = [];
+      const tokens = memoryTokens();
+      const { client } = await someone({ tokens, onSignedOut: () => told.push("first") });
+      const second = createClient({
+        baseUrl: server().origin,
+        surface: "api-v1",
+        tokens,
+        onSignedOut: () => told.push("second"),
+      });
+      await second.me();
+      server().program.clock.forwardMs(REFRESH_TOKEN_MS);
+      expect(await kindOf(client.me())).toBe("unauthorized");
+      expect(await kindOf(second.me())).toBe("unauthorized");
+      expect(told).toEqual(["first", "second"]);
+    });
+
+    test("waits for nothing longer than it is told to: neither its turn nor a store", async () => {
+      const never = new Promise<never>(() => undefined);
+      const slow: TokenStore = { get: () => never, set: () => undefined };
+      const busy: TokenStore = { ...memoryTokens(), exclusively: () => never };
+      const client = (tokens: TokenStore) =>
+        createClient({ baseUrl: server().origin, surface: "api-v1", tokens });
+      expect(await kindOf(client(slow).me({ timeoutMs: 20 }))).toBe("timeout");
+      expect(await kindOf(client(busy).logout({ timeoutMs: 20 }))).toBe("timeout");
+      const { client: patient, person } = await someone();
+      expect(await patient.me({ timeoutMs: Infinity })).toMatchObject({ username: person.username });
+    });
+
     test("a caller that gives up waits no longer, and does not take the refresh with it", async () => {
       const person = newPerson();
       const refreshing = Promise.withResolvers<void>();
