@@ -162,7 +162,7 @@ export class Meters {
     );
     metrics.gauge(
       "latchkey_housekeeping_last_run_timestamp_seconds",
-      "When what is expired was last removed; 0 for not yet.",
+      "When all that is expired was last removed; 0 for not yet.",
       () => this.#housekeepingAtMs / SECOND_MS,
     );
     metrics.gauge(
@@ -243,7 +243,9 @@ export class Meters {
   }
 
   #hearHousekeeping(report: LogFields): void {
-    this.#housekeepingAtMs = this.#clock.nowMs();
+    // A task that fails leaves what has expired: its alert goes by this time.
+    const isWhole = Object.values(report).every((removed) => removed !== null);
+    if (isWhole) this.#housekeepingAtMs = this.#clock.nowMs();
     for (const [task, removed] of Object.entries(report)) {
       if (typeof removed === "number") this.#removed.add([task], removed);
     }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { HOUR_MS } from "../../../src/core/clock.ts";
 import { field, textField } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import type { TestProgram } from "../../support/program.ts";
@@ -192,6 +193,21 @@ forEachEngine("metrics", (start, engine) => {
     );
     expect(valueOf(text, "process_resident_memory_bytes")).toBeGreaterThan(10_000_000);
     expect(valueOf(text, "process_cpu_seconds_total")).toBeGreaterThan(0);
+  });
+
+  test("housekeeping of which a task fails has not been done", async () => {
+    const instance = await start({ METRICS_TOKEN: TOKEN });
+    const lastRun = async () =>
+      valueOf(await metricsOf(instance), "latchkey_housekeeping_last_run_timestamp_seconds");
+    const rename = (from: string, to: string) =>
+      instance.database.write((connection) => connection.run(`ALTER TABLE ${from} RENAME TO ${to}`));
+    await instance.core.housekeeping.run();
+    const done = await lastRun();
+    instance.clock.forwardMs(HOUR_MS);
+    await rename("login_attempts", "login_attempts_gone");
+    await instance.core.housekeeping.run();
+    await rename("login_attempts_gone", "login_attempts");
+    expect(await lastRun()).toBe(done);
   });
 
   test("no name, address or token of anybody stands in them", async () => {
