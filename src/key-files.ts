@@ -74,14 +74,24 @@ export class KeyFolder {
     return files.filter((file) => firstOf.get(file.key.kid) === file);
   }
 
+  /** All as they were at one moment: a rotation may come between two files, and then the private key is another. */
   #readAll(): readonly KeyFile[] {
+    for (;;) {
+      const pem = this.#read(PRIVATE);
+      const files = this.#readEach();
+      if (this.#read(PRIVATE) !== pem) continue;
+      this.#requirePair(files);
+      return files;
+    }
+  }
+
+  #readEach(): readonly KeyFile[] {
     const signing = this.#keyFile(PRIVATE, "signs", privateKey);
     if (signing === null) throw this.#missing();
     const next = this.#keyFile(NEXT, "next", (pem) => withoutSigning(privateKey(pem)));
     const others = this.#pemFiles()
       .filter((file) => file !== PRIVATE && file !== NEXT)
       .flatMap((file) => this.#keyFile(file, "verifies", publicKey) ?? []);
-    this.#requirePair(signing, others);
     return [signing, ...(next === null ? [] : [next]), ...others];
   }
 
@@ -146,11 +156,16 @@ export class KeyFolder {
    * Signs with the announced key from now on, or with a new one. The old public half is kept first, and the private
    * keys change places in one step: wherever this is cut off, there is a key that signs, and the old one verifies.
    */
-  rotate(algorithm: AsymmetricAlgorithm | null): void {
-    this.#alone(() => this.#rotate(algorithm));
+  rotate(algorithm: AsymmetricAlgorithm | null): { readonly old: Key; readonly current: Key } {
+    return this.#alone(() => {
+      const old = this.#rotate(algorithm);
+      const [current] = this.#readAll();
+      if (current === undefined) throw this.#missing();
+      return { old, current: current.key };
+    });
   }
 
-  #rotate(algorithm: AsymmetricAlgorithm | null): void {
+  #rotate(algorithm: AsymmetricAlgorithm | null): Key {
     const [old, announced] = this.#readAll().filter(({ use }) => use !== "verifies");
     const oldPem = this.#read(PRIVATE);
     if (old === undefined || oldPem === null) throw this.#missing();
@@ -165,6 +180,7 @@ export class KeyFolder {
       this.#place(PRIVATE, makePrivatePem(algorithm ?? fileAlgorithm(old.key)), "instead");
     } else this.#rename(NEXT, PRIVATE);
     this.#writePublicHalf("instead");
+    return old.key;
   }
 
   /** Removes a key that verifies, or the announced one: from then on its tokens are void. Answers its files. */
@@ -202,9 +218,9 @@ export class KeyFolder {
    * public_key.pem may lag behind for the moment of a rotation, and then holds a key that was retired already.
    * Anything else is two halves of different pairs: tokens would verify here and nowhere else.
    */
-  #requirePair(signing: KeyFile, others: readonly KeyFile[]): void {
+  #requirePair([signing, ...others]: readonly KeyFile[]): void {
     const half = others.find(({ file }) => file === PUBLIC);
-    if (half === undefined || half.key.kid === signing.key.kid) return;
+    if (half === undefined || half.key.kid === signing?.key.kid) return;
     if (others.some(({ file, key }) => file !== PUBLIC && key.kid === half.key.kid)) return;
     throw new KeysRefused(
       `${join(this.path, PUBLIC)} is not the public half of ${PRIVATE}: put the right one there, or rename it (such as old.pem) if its tokens shall still verify`,

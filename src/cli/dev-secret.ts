@@ -14,12 +14,18 @@ export function keptSecretPath(database: DatabaseTarget): string {
 
 /** The secret in force: the one that is set, else the one that is kept, made where there is none. */
 export function programSecret(config: Config): string {
-  return config.secretKey ?? kept(config, "none can be kept beside the database", keptSecret);
+  return (
+    config.secretKey ??
+    kept(config, "SECRET_KEY is not set, and none can be kept beside the database", keptSecret)
+  );
 }
 
 /** The same, where it must be the one that was in force before: a new one would prove nothing. */
 export function existingSecret(config: Config): string {
-  return config.secretKey ?? kept(config, "the one that is kept cannot be read", existing);
+  return (
+    config.secretKey ??
+    kept(config, "SECRET_KEY is not set, and the one that is kept cannot be read", existing)
+  );
 }
 
 function kept({ database }: Config, problem: string, read: (path: string) => string): string {
@@ -27,7 +33,7 @@ function kept({ database }: Config, problem: string, read: (path: string) => str
     return read(keptSecretPath(database));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new DatabaseRefused(`SECRET_KEY is not set, and ${problem}: ${reason}`, error);
+    throw new DatabaseRefused(`${problem}: ${reason}`, error);
   }
 }
 

@@ -137,14 +137,12 @@ function rotate(
   algorithm: AsymmetricAlgorithm | null,
   terminal: Terminal,
 ): void {
-  const [old] = folder.read();
-  folder.rotate(algorithm ?? configured(config));
-  const [current] = folder.read();
-  terminal.out(`${current?.key.kid} (${current?.key.algorithm}) signs`);
-  terminal.out(`${old?.key.kid} (${old?.key.algorithm}) still verifies`);
-  if (current?.key.algorithm !== old?.key.algorithm) {
+  const { old, current } = folder.rotate(algorithm ?? configured(config));
+  terminal.out(`${current.kid} (${current.algorithm}) signs`);
+  terminal.out(`${old.kid} (${old.algorithm}) still verifies`);
+  if (current.algorithm !== old.algorithm) {
     terminal.out(
-      `The algorithm has changed: start the servers anew with JWT_ALGORITHM=${current?.key.algorithm}.`,
+      `The algorithm has changed: start the servers anew with JWT_ALGORITHM=${current.algorithm}.`,
     );
   } else terminal.out("Running servers take this up within seconds; no session ends.");
 }
