@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import { looksPersonal, personalTokenHash, personalTokenProblem } from "./personal-token-text.ts";
 import type { TokenUses } from "./personal-tokens.ts";
+import { refusedToken, requireLive } from "./refused-token.ts";
 import type { Store } from "./store.ts";
 import { CLOCK_LEEWAY_MS } from "./tokens.ts";
 import type { AccessClaims, Tokens } from "./tokens.ts";
@@ -51,12 +52,12 @@ export class Authentication {
     const claims = this.#tokens.verify(token, realm);
     const sessionId = claims.sid ?? null;
     const found = await this.#store.read.accounts(realm).byToken(claims.user_id, sessionId);
-    if (found === null) throw refused("account_unknown");
+    if (found === null) throw refusedToken("account_unknown");
     const { account, sessionOpen } = found;
-    refuseUnlessLive(account);
-    if (this.#isOlder(claims, account)) throw refused("older_than_account");
-    if (account.credentialsVersion !== claims.ver) throw refused("credentials_changed");
-    if (!sessionOpen) throw refused("session_ended");
+    requireLive(account);
+    if (this.#isOlder(claims, account)) throw refusedToken("older_than_account");
+    if (account.credentialsVersion !== claims.ver) throw refusedToken("credentials_changed");
+    if (!sessionOpen) throw refusedToken("session_ended");
     return { account, sessionId, scopes: null, expiresAtMs: null };
   }
 
@@ -71,22 +72,13 @@ export class Authentication {
   /** One read for the token and its owner. A token that cannot be one is refused before that. */
   async #byPersonalToken(realm: Realm, token: string): Promise<Bearer> {
     const problem = personalTokenProblem(token, realm);
-    if (problem !== null) throw refused(problem);
+    if (problem !== null) throw refusedToken(problem);
     const found = await this.#store.read.accounts(realm).byPersonalToken(personalTokenHash(token));
-    if (found === null) throw refused("token_unknown");
+    if (found === null) throw refusedToken("token_unknown");
     const { expiresAtMs, scopes } = found.token;
-    if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refused("expired");
-    refuseUnlessLive(found.account);
+    if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refusedToken("expired");
+    requireLive(found.account);
     this.#uses.note(found.token);
     return { account: found.account, sessionId: null, scopes, expiresAtMs };
   }
-}
-
-function refuseUnlessLive({ deletedAtMs, isActive }: Account): void {
-  if (deletedAtMs !== null) throw refused("account_deleted");
-  if (!isActive) throw refused("account_deactivated");
-}
-
-function refused(reason: string): Fault {
-  return Fault.of({ kind: "invalid_token" }, new Error(reason));
 }

@@ -9,6 +9,7 @@ import { DAY_MS, MINUTE_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import type { Log } from "./log.ts";
 import { newPersonalToken, personalTokenHash, PREFIX_CHARACTERS } from "./personal-token-text.ts";
+import { refusedToken, requireLive } from "./refused-token.ts";
 import type { Store } from "./store.ts";
 
 /** A credential that an account makes for a program of its own: it outlives logins and password changes. */
@@ -70,13 +71,10 @@ export class PersonalTokens {
     const token = await this.#store.write(async (tx) => {
       // An account that was deleted since the guard looked, or is being so, must get no token that a restoration finds.
       const owner = await tx.accounts(account.realm).lock(account.id);
-      if (owner === null || owner.deletedAtMs !== null) {
-        throw Fault.of({ kind: "invalid_token" }, new Error("account_deleted"));
-      }
-      if (!owner.isActive) throw Fault.of({ kind: "invalid_token" }, new Error("account_deactivated"));
+      if (owner === null) throw refusedToken("account_deleted");
+      requireLive(owner);
       // Who changed the password ends what was let in by the one before, and this would outlive it.
-      if (owner.credentialsVersion !== account.credentialsVersion)
-        throw Fault.of({ kind: "invalid_token" }, new Error("credentials_changed"));
+      if (owner.credentialsVersion !== account.credentialsVersion) throw refusedToken("credentials_changed");
       const made = await tx.personalTokens.insert({
         realm: account.realm,
         accountId: account.id,

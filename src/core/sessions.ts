@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { DAY_MS, SECOND_MS } from "./clock.ts";
 import { Fault } from "./fault.ts";
 import type { Log } from "./log.ts";
+import { refusedToken } from "./refused-token.ts";
 import type { SessionWrites, Store, Writes } from "./store.ts";
 
 /**
@@ -178,7 +179,7 @@ export class Sessions {
       // Of several that end one another at one moment, one is left: the others are ended by the time it is their turn.
       await tx.accounts(account.realm).lock(account.id);
       if (sessionId !== null && (await tx.sessions.byId(sessionId))?.endedAtMs !== null)
-        throw Fault.of({ kind: "invalid_token" }, new Error("session_ended"));
+        throw refusedToken("session_ended");
       return tx.sessions.endAll(account.id, this.#clock.nowMs(), sessionId);
     });
     this.#log.info("session.others_ended", { account: account.id, ended, ...logged(by) });

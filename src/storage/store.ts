@@ -1,6 +1,7 @@
 import type { Realm } from "../core/accounts.ts";
 import { Fault } from "../core/fault.ts";
 import type { Noun } from "../core/fault.ts";
+import { refusedToken } from "../core/refused-token.ts";
 import type { Reads, Store, Writes } from "../core/store.ts";
 import type { AuditSealer } from "../core/audit-chain.ts";
 import { accountReads, accountWrites } from "./accounts.ts";
@@ -34,7 +35,7 @@ export function openStore(
           return result;
         });
       } catch (error) {
-        return explainConflict(error);
+        return explainViolation(error);
       } finally {
         onWrite(performance.now() - startedMs);
       }
@@ -132,14 +133,10 @@ function perRealm<T>(make: (realm: Realm) => T): (realm: Realm) => T {
 
 const NOUN_OF_TABLE: Readonly<Record<string, Noun>> = { users: "user", admins: "admin" };
 
-/** What a request writes refers to nothing but accounts, and to none but its own: that one was purged meanwhile. */
-function explainLost(error: ReferenceViolation): never {
-  throw Fault.of({ kind: "invalid_token" }, new Error("account_unknown", { cause: error }));
-}
-
-/** A unique constraint that the caller can run into is a conflict; any other is a mistake of ours. */
-function explainConflict(error: unknown): never {
-  if (error instanceof ReferenceViolation) return explainLost(error);
+/** A constraint that a request can run into is told as what it means to it; any other is a mistake of ours. */
+function explainViolation(error: unknown): never {
+  // What a request writes refers to nothing but accounts, and to none but its own: that one was purged meanwhile.
+  if (error instanceof ReferenceViolation) throw refusedToken("account_unknown", error);
   const noun = error instanceof UniqueViolation ? NOUN_OF_TABLE[error.table] : undefined;
   if (!(error instanceof UniqueViolation) || noun === undefined) throw error;
   throw Fault.of({ kind: "conflict", noun, field: error.column.replace(/_key$/, "") }, error);
