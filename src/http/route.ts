@@ -83,7 +83,8 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
   const parts = Object.entries(takes);
   const guards = parts.filter(([, part]) => part.kind === "guard");
   const inputs = parts.filter(([, part]) => part.kind === "input");
-  const askers = guards.filter(([, part]) => part.documents.realm !== undefined);
+  // Only they are asked again, and only where a body may come.
+  const askers = method === "GET" ? [] : guards.filter(([, part]) => part.documents.realm !== undefined);
 
   return {
     method,
@@ -91,8 +92,15 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
     docs: { ...docs, parts: parts.map(([, part]) => part.documents) },
     async handle(exchange) {
       const values: Record<string, unknown> = {};
-      await readGuards(guards, exchange, values);
-      if (askers.length > 0) exchange.onSlowBody(() => readGuards(askers, exchange, values));
+      for (const [name, guard] of guards) {
+        const read = guard.read(exchange);
+        values[name] = read instanceof Promise ? await read : read;
+      }
+      if (askers.length > 0) {
+        exchange.onSlowBody(async () => {
+          for (const [name, asker] of askers) values[name] = await asker.read(exchange);
+        });
+      }
       if (inputs.length > 0) await readInputs(inputs, exchange, values);
       if (!isComplete(takes, values))
         throw new Error(`${method} ${path}: a part of the request was not read`);
@@ -101,17 +109,6 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
       return reply instanceof Promise ? await reply : reply;
     },
   };
-}
-
-async function readGuards(
-  guards: readonly (readonly [string, Part<unknown>])[],
-  exchange: Exchange,
-  values: Record<string, unknown>,
-): Promise<void> {
-  for (const [name, guard] of guards) {
-    const read = guard.read(exchange);
-    values[name] = read instanceof Promise ? await read : read;
-  }
 }
 
 async function readInputs(
