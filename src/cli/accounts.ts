@@ -176,7 +176,7 @@ function accountCommand(
 
       const config = settingsOf(envFile, terminal);
       if (config === null) return exitCodes.config;
-      return withCore(config, terminal, { migrates: true }, async (core) => {
+      return withCore(config, terminal, async (core) => {
         const task = { core, realm, given, terminal };
         if (verb.of === "nobody") await verb.run(task);
         else await verb.run(task, await named(core, realm, operands[0] ?? "", verb.of));

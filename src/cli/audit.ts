@@ -13,7 +13,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { firstLine, readFile } from "./secret-input.ts";
 import { Refusal } from "./failures.ts";
 import { hint } from "./nearest.ts";
-import { withStore } from "./with-core.ts";
+import { SEALS_NOTHING, withStore } from "./with-core.ts";
 import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 const OPTIONS = {
@@ -83,15 +83,12 @@ export const auditCommand: Command = {
 
     const config = settingsOf(envFile, terminal);
     if (config === null) return exitCodes.config;
-    return withStore(config.database, { secret: SEALS_NOTHING }, terminal, (store) => {
+    return withStore(config.database, SEALS_NOTHING, terminal, (store) => {
       const audit = new Audit({ store, clock: systemClock });
       return verb === "verify" ? verify(audit, config, given, terminal) : list(audit, given, terminal);
     });
   },
 };
-
-/** Who reads the trail needs no secret of a store, and leaves none behind that was not there. */
-const SEALS_NOTHING = "";
 
 async function verify(audit: Audit, config: Config, given: Given, terminal: Terminal): Promise<number> {
   const isSealed = given["without-secret"] !== true;

@@ -4,12 +4,13 @@ import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSy
 import type { Config, DatabaseTarget } from "../config.ts";
 import { systemCode } from "../core/system-code.ts";
 import { DatabaseRefused } from "../storage/database.ts";
+import { SECRET_BESIDE } from "../storage/sqlite-backup.ts";
 
 const SECRET_BYTES = 48;
 
 /** Where a development secret is kept: beside the database, so that both live and go together. */
 export function keptSecretPath(database: DatabaseTarget): string {
-  return database.engine === "sqlite" ? `${database.path}.secret` : "./latchkey.secret";
+  return database.engine === "sqlite" ? `${database.path}${SECRET_BESIDE}` : "./latchkey.secret";
 }
 
 /** The secret in force: the one that is set, else the one that is kept, made where there is none. */

@@ -17,7 +17,7 @@ import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
 import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { firstLine } from "./secret-input.ts";
-import { withStore } from "./with-core.ts";
+import { SEALS_NOTHING, withStore } from "./with-core.ts";
 import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 /** Longer than a writer on the same SQLite file waits between two looks at its lock. */
@@ -85,9 +85,9 @@ function withTarget(
 ): Promise<number> {
   // A prepared statement keeps the plan that was best while the tables were empty.
   const target = { ...config.database, statementTimeoutMs: STATEMENT_TIMEOUT_MS, prepare: false };
-  // A plan seals nothing, and leaves no trace.
-  const secret = applies ? () => programSecret(config) : "";
-  return withStore(target, { secret }, terminal, (store, engine) =>
+  // A plan leaves no trace.
+  const secretOf = applies ? () => programSecret(config) : SEALS_NOTHING;
+  return withStore(target, secretOf, terminal, (store, engine) =>
     work(store, engine === "sqlite" ? PAUSE_BETWEEN_WRITES_MS : 0),
   );
 }

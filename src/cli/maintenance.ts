@@ -26,7 +26,7 @@ export const maintenanceCommand: Command = {
       const task = TASKS.get(verb);
       if (task === undefined) return refuseUsage(this, "takes run or avatars", terminal);
       if (extra !== undefined) return refuseUsage(this, `${verb} does not take "${extra}"`, terminal);
-      return withCore(config, terminal, { migrates: true }, (core) => task(core, terminal));
+      return withCore(config, terminal, (core) => task(core, terminal));
     });
   },
 };

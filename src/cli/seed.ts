@@ -51,7 +51,7 @@ export const seedCommand: Command = {
       );
       return exitCodes.failure;
     }
-    return withCore(config, terminal, { migrates: true }, async ({ store }) => {
+    return withCore(config, terminal, async ({ store }) => {
       const password = randomPassword();
       const tag = randomBytes(3).toString("hex");
       const hasher = createHasher({ concurrency: 1, maxQueued: 0, log: silentLog });

@@ -20,20 +20,19 @@ import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal } from "./failures.ts";
 
 /**
- * Runs `work` on the database that the settings name, as the server would; a server may be running beside it. With
- * `migrates` the schema is brought up to date first, unless the settings leave that to someone else.
+ * Runs `work` on the database that the settings name, as the server would; a server may be running beside it. The
+ * schema is brought up to date first, unless the settings leave that to someone else.
  */
 export async function withCore(
   config: Config,
   terminal: Terminal,
-  options: { readonly migrates: boolean },
   work: (core: Core) => Promise<number>,
 ): Promise<number> {
   const log = commandLog(terminal);
   let program: Program | null = null;
   try {
     program = await assembleHere(config, log);
-    if (options.migrates) await program.start();
+    await program.start();
     await requireCurrentSchema(program.database);
     return await work(program.core);
   } catch (error) {
@@ -44,12 +43,12 @@ export async function withCore(
 }
 
 /**
- * Runs `work` on what is stored alone, without the parts of a server: nothing is made that is not there. `secret` seals
- * what is written to the audit trail.
+ * Runs `work` on what is stored alone, without the parts of a server: nothing is made that is not there. What is written
+ * to the audit trail is sealed with `secretOf()`.
  */
 export async function withStore(
   target: DatabaseTarget,
-  { secret }: { readonly secret: string | (() => string) },
+  secretOf: () => string,
   terminal: Terminal,
   work: (store: Store, engine: Database["engine"]) => Promise<number>,
 ): Promise<number> {
@@ -59,7 +58,7 @@ export async function withStore(
   }
   let database: Database | null = null;
   try {
-    const sealer = new AuditSealer(typeof secret === "string" ? secret : secret());
+    const sealer = new AuditSealer(secretOf());
     database = openDatabase(target, commandLog(terminal));
     await requireCurrentSchema(database);
     return await work(openStore(database, sealer), database.engine);
@@ -69,6 +68,9 @@ export async function withStore(
     await database?.close();
   }
 }
+
+/** For who only reads: no secret is needed then, and none made that is not there. */
+export const SEALS_NOTHING = () => "";
 
 /** By the clocks of this machine, and with the secret that is set or kept. */
 export function assembleHere(config: Config, log: Log): Promise<Program> {

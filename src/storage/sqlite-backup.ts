@@ -143,7 +143,8 @@ export function inspectSqlite(path: string, name: string = path): Inspection {
 }
 
 const SIDE_FILES = ["-wal", "-shm", "-journal"] as const;
-const SECRET_BESIDE = ".secret";
+/** Where a secret is kept that nobody has set. */
+export const SECRET_BESIDE = ".secret";
 
 function openReadonly(path: string): BunDatabase {
   try {

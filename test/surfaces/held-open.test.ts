@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Answer } from "../support/client.ts";
-import { forEachEngine } from "../support/program.ts";
+import { forEachEngine, shared } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
 import { dataOf, PASSWORD, SETTINGS, signUp, signUpAdmin } from "./root/people.ts";
 import type { Person } from "./root/people.ts";
@@ -49,80 +49,71 @@ async function heldOpen(
 }
 
 forEachEngine("S12 S16 a request that is held open", (start) => {
+  const program = shared(start, SETTINGS);
   const newToken: Held = { method: "POST", path: "/users/me/tokens", body: { name: "mine" } };
-  const run = (program: TestProgram, sql: string, values: readonly (string | number)[]) =>
-    program.database.write((connection) => connection.run(sql, values));
+  const run = (sql: string, values: readonly (string | number)[]) =>
+    program().database.write((connection) => connection.run(sql, values));
 
   test("is answered, where nothing changes meanwhile", async () => {
-    const program = await start(SETTINGS);
-    const person = await signUp(program);
-    const made = await heldOpen(program, person, newToken, () => Promise.resolve());
+    const person = await signUp(program());
+    const made = await heldOpen(program(), person, newToken, () => Promise.resolve());
     expect(dataOf(made)).toMatchObject({ name: "mine" });
   });
 
   describe("does not outlive what let it in", () => {
     test("a password that is changed", async () => {
-      const program = await start(SETTINGS);
-      const person = await signUp(program);
+      const person = await signUp(program());
       const change = () =>
         person.client.put(
           "/users/me",
           { password: "another phrase", current_password: PASSWORD },
           { token: person.token },
         );
-      expect((await heldOpen(program, person, newToken, change)).status).toBe(401);
+      expect((await heldOpen(program(), person, newToken, change)).status).toBe(401);
     });
 
     test("a password that is changed just now: what would live on is looked at within the write", async () => {
-      const program = await start(SETTINGS);
-      const person = await signUp(program);
+      const person = await signUp(program());
       const change = () =>
-        run(program, "UPDATE users SET credentials_version = credentials_version + 1 WHERE id = $1", [
-          person.id,
-        ]);
-      expect((await heldOpen(program, person, newToken, change, 0)).status).toBe(401);
-      const another = await signUp(program);
-      const blocked = () => run(program, "UPDATE users SET is_active = FALSE WHERE id = $1", [another.id]);
-      expect((await heldOpen(program, another, newToken, blocked, 0)).status).toBe(401);
+        run("UPDATE users SET credentials_version = credentials_version + 1 WHERE id = $1", [person.id]);
+      expect((await heldOpen(program(), person, newToken, change, 0)).status).toBe(401);
+      const another = await signUp(program());
+      const blocked = () => run("UPDATE users SET is_active = FALSE WHERE id = $1", [another.id]);
+      expect((await heldOpen(program(), another, newToken, blocked, 0)).status).toBe(401);
     });
 
     test("an account that is blocked, also for another's field", async () => {
-      const program = await start(SETTINGS);
-      const person = await signUp(program);
-      const block = () => run(program, "UPDATE users SET is_active = FALSE WHERE id = $1", [person.id]);
+      const person = await signUp(program());
+      const block = () => run("UPDATE users SET is_active = FALSE WHERE id = $1", [person.id]);
       const email = { method: "PUT", path: "/users/me", body: { email: "taken.over@example.com" } };
-      expect((await heldOpen(program, person, email, block)).status).toBe(401);
+      expect((await heldOpen(program(), person, email, block)).status).toBe(401);
     });
 
     test("a personal token that is deleted", async () => {
-      const program = await start(SETTINGS);
-      const person = await signUp(program);
+      const person = await signUp(program());
       const given = dataOf(await person.client.post("/users/me/tokens", {}, { token: person.token }));
       const deleted = () =>
         person.client.delete(`/users/me/tokens/${String(given["id"])}`, { token: person.token });
       const held = { ...newToken, token: String(given["token"]) };
-      expect((await heldOpen(program, person, held, deleted)).status).toBe(401);
+      expect((await heldOpen(program(), person, held, deleted)).status).toBe(401);
     });
 
     test("a role that is taken away", async () => {
-      const program = await start(SETTINGS);
-      const person = await signUp(program);
-      const role = (name: string) =>
-        run(program, "UPDATE users SET role = $2 WHERE id = $1", [person.id, name]);
+      const person = await signUp(program());
+      const role = (name: string) => run("UPDATE users SET role = $2 WHERE id = $1", [person.id, name]);
       await role("admin");
       const again = { method: "PATCH", path: `/v1/users/${person.id}`, body: { role: "admin" } };
-      const answer = await heldOpen(program, person, again, () => role("user"));
+      const answer = await heldOpen(program(), person, again, () => role("user"));
       expect(Object(answer.body)["is_superuser"] ?? false).toBe(false);
       expect(
-        await program.database.reader.first("SELECT role FROM users WHERE id = $1", [person.id]),
+        await program().database.reader.first("SELECT role FROM users WHERE id = $1", [person.id]),
       ).toEqual({
         role: "user",
       });
     });
 
     test("an administrator who is deleted", async () => {
-      const program = await start(SETTINGS);
-      const admin = await signUpAdmin(program);
+      const admin = await signUpAdmin(program());
       const another = {
         username: "another-one",
         name: "A",
@@ -130,22 +121,21 @@ forEachEngine("S12 S16 a request that is held open", (start) => {
         password: PASSWORD,
       };
       const held = { method: "POST", path: "/admin/auth/register", body: another };
-      const deleted = () => run(program, "UPDATE admins SET deleted_at_ms = 1 WHERE id = $1", [admin.id]);
-      expect((await heldOpen(program, admin, held, deleted)).status).toBe(401);
+      const deleted = () => run("UPDATE admins SET deleted_at_ms = 1 WHERE id = $1", [admin.id]);
+      expect((await heldOpen(program(), admin, held, deleted)).status).toBe(401);
     });
   });
 
   test("S26 finds its account purged, and is no failure of the server's", async () => {
-    const program = await start(SETTINGS);
     for (const path of ["/v1/todos", "/api/v1/todos", "/api/v1/items"]) {
-      const person = await signUp(program);
+      const person = await signUp(program());
       const purge = async () => {
         for (const table of ["sessions", "personal_tokens", "todos", "items"])
-          await run(program, `DELETE FROM ${table} WHERE user_id = $1`, [person.id]);
-        await run(program, "DELETE FROM users WHERE id = $1", [person.id]);
+          await run(`DELETE FROM ${table} WHERE user_id = $1`, [person.id]);
+        await run("DELETE FROM users WHERE id = $1", [person.id]);
       };
       const held = { method: "POST", path, body: { title: "late", name: "late" } };
-      expect([path, (await heldOpen(program, person, held, purge, 0)).status]).toEqual([path, 401]);
+      expect([path, (await heldOpen(program(), person, held, purge, 0)).status]).toEqual([path, 401]);
     }
   });
 });
