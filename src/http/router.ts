@@ -1,5 +1,5 @@
 import { Elysia } from "elysia";
-import { Fault } from "../core/fault.ts";
+import { type AnyFault, Fault } from "../core/fault.ts";
 import type { Reply } from "./reply.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Route } from "./route.ts";
@@ -24,6 +24,7 @@ export type Answer = (
  * Elysia is asked for nothing else. Its hooks run in an order that does not suit an API which must refuse a
  * stranger before it reads a byte: docs/decisions/0003-routes-are-data.md tells what was measured. It finds the path;
  * which of a path's methods there are is looked up here, so that each has its 405, and Elysia half as much to compile.
+ * So is a path in which nothing varies, as in most: by name, where Elysia would write a case for each and compile them.
  */
 export function createRouter(
   surfaces: readonly Surface[],
@@ -34,20 +35,31 @@ export function createRouter(
   // `standardHostname` would find the path by the shortest host name there can be, and `Host: a` shifts it.
   const app = new Elysia({ handler: { standardHostname: false }, systemRouter: false });
   app.onError(({ error }) => lastResort(error));
-  const serve = (path: string, targets: Targets) => {
-    const { byMethod, refusal } = targets;
-    app.all(path, ({ request, params }) => answer(byMethod.get(request.method) ?? refusal, request, params), {
-      parse: "none",
-    });
+  const unvarying = new Map<string, Targets>();
+  const serve = (template: string, targets: Targets) => {
+    if (!/[:*]/.test(template)) {
+      unvarying.set(template, targets);
+      // With a slash behind it, it is the same path: so Elysia has it for those that vary.
+      if (template !== "/") unvarying.set(`${template}/`, targets);
+      return;
+    }
+    app.all(
+      template,
+      ({ request, path, params }) => {
+        const { byMethod, refusal } = unvarying.get(path) ?? targets;
+        return answer(byMethod.get(request.method) ?? refusal, request, params);
+      },
+      { parse: "none" },
+    );
   };
 
   for (const { routes, dialect, prefixes } of surfaces) {
-    for (const [path, targets] of targetsByPath(routes, dialect)) serve(path, targets);
     for (const prefix of prefixes) {
       const nowhere = nothingAt(`${prefix}/*`, dialect);
-      serve(`${prefix}/*`, nowhere);
       serve(prefix, nowhere);
+      serve(`${prefix}/*`, nowhere);
     }
+    for (const [path, targets] of targetsByPath(routes, dialect)) serve(path, targets);
   }
   serve("/*", nothingAt("*", fallback));
   return app;
@@ -72,13 +84,15 @@ function targetsOf(path: string, routes: readonly Route[], dialect: Surface["dia
     if (route.method === "GET") byMethod.set("HEAD", target);
   }
   const allow = [...byMethod.keys()];
-  return { byMethod, refusal: refusal(path, dialect, Fault.of({ kind: "method_not_allowed", allow })) };
+  return { byMethod, refusal: refusal(path, dialect, { kind: "method_not_allowed", allow }) };
 }
 
 function nothingAt(route: string, dialect: Surface["dialect"]): Targets {
-  return { byMethod: new Map(), refusal: refusal(route, dialect, Fault.of({ kind: "unknown_route" })) };
+  return { byMethod: new Map(), refusal: refusal(route, dialect, { kind: "unknown_route" }) };
 }
 
-function refusal(route: string, dialect: Surface["dialect"], fault: Fault): Target {
-  return { route, dialect, handle: () => Promise.reject(fault) };
+/** Made when it is first needed, and one for all: an error costs a stack, of which a start would take one for each path. */
+function refusal(route: string, dialect: Surface["dialect"], what: AnyFault): Target {
+  let fault: Fault | undefined;
+  return { route, dialect, handle: () => Promise.reject((fault ??= Fault.of(what))) };
 }

@@ -99,7 +99,8 @@ export function createServer(parts: {
         },
         error: lastResort,
       });
-      return { url: listening.url };
+      // Written here, since Bun takes longer to make its own `url` than to begin to listen.
+      return { url: new URL(`http://${host.includes(":") ? `[${host}]` : host}:${listening.port}`) };
     },
 
     inFlight: () => responder.inFlight.size,

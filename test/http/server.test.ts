@@ -1,12 +1,16 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { monotonicClock } from "../../src/core/clock.ts";
 import type { LogFields } from "../../src/core/log.ts";
 import { createServer } from "../../src/http/server.ts";
-import { starter } from "../support/program.ts";
+import { exchange, statuses } from "../faults/wire.ts";
+import { listening } from "../support/listening.ts";
 import { scratchFolder } from "../support/process.ts";
-import { join } from "node:path";
+import { starter } from "../support/program.ts";
+import { signUp } from "../surfaces/api-v1/people.ts";
 
 const start = starter(`sqlite:///${join(scratchFolder(), "app.db")}`);
+const serving = listening(start);
 
 test("S36 what throws around an answer is told to the operator, and to the client as any mistake of ours is", async () => {
   const { core, app } = await start();
@@ -41,5 +45,23 @@ test("S36 what throws around an answer is told to the operator, and to the clien
     expect(told).toEqual([["request.internal", id, mistake]]);
   } finally {
     await server.stop(0);
+  }
+});
+
+test("HEAD answers as GET does, with the length of a body that does not come", async () => {
+  const { program, origin } = serving();
+  const { client, token } = await signUp(program);
+  const { id } = Object((await client.post("/api/v1/todos", { title: "Milk" }, { token })).body);
+  for (const path of ["/api/v1/todos", `/api/v1/todos/${id}`]) {
+    const asked = (method: string, connection: string) =>
+      `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n` +
+      `Connection: ${connection}\r\n\r\n`;
+    const { received } = await exchange(origin, asked("HEAD", "keep-alive") + asked("GET", "close"));
+    expect(statuses(received)).toEqual([200, 200]);
+    const [head = "", get = "", body = "", ...more] = received.split("\r\n\r\n");
+    expect(more).toEqual([]);
+    expect(body).toContain("Milk");
+    const length = `content-length: ${body.length}`;
+    for (const answer of [head, get]) expect(answer.toLowerCase()).toContain(length);
   }
 });
