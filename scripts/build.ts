@@ -14,6 +14,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
+import { leftOut } from "./left-out.ts";
 import { licenceTexts, sbom } from "./sbom.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -46,6 +47,7 @@ async function compile(target: string | undefined, folder: string): Promise<stri
       autoloadTsconfig: false,
       autoloadPackageJson: false,
     },
+    plugins: [leftOut],
     // Not identifiers: errors are told apart by the names of their classes.
     minify: { whitespace: true, syntax: true, identifiers: false },
     // Else a dependency would take the builder's NODE_ENV for that of whoever runs the binary.
