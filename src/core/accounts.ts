@@ -81,6 +81,12 @@ export interface PasswordChange {
   readonly entitlement: { readonly current: string | undefined } | "administrator";
 }
 
+export interface UpdateTerms {
+  readonly expected?: ExpectedVersion;
+  /** Whether one that was deleted since it was read is changed all the same, as by an administrator. */
+  readonly evenDeleted?: boolean;
+}
+
 const PROFILE_FIELDS = ["email", "username", "name", "phone", "avatar"] as const;
 
 export class Accounts {
@@ -174,19 +180,19 @@ export class Accounts {
    * Changes an account, deleted or not, all of it or nothing. A new password ends the account's sessions and every
    * access token. The file of an avatar that is replaced goes.
    *
-   * Fails with `conflict`, with `not_found` where the account was deleted meanwhile, with `precondition_failed`,
-   * and, for a password, with `wrong_current_password` or `locked`.
+   * Fails with `conflict`, with `not_found` where the account is gone or was deleted meanwhile, with
+   * `precondition_failed`, and, for a password, with `wrong_current_password` or `locked`.
    */
   async update(
     account: Account,
     change: AccountChange,
     password: PasswordChange | null,
     by: Actor,
-    expected: ExpectedVersion = "any",
+    terms: UpdateTerms = {},
   ): Promise<Account> {
     const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
     const passwordHash = password === null ? null : await this.#hasher.hash(password.password);
-    const apply = (tx: Writes) => this.#apply(tx, account, given, passwordHash, by, expected);
+    const apply = (tx: Writes) => this.#apply(tx, account, given, passwordHash, by, terms);
     const entitlement = password?.entitlement ?? "administrator";
     const changing =
       entitlement === "administrator"
@@ -205,14 +211,16 @@ export class Accounts {
     change: AccountChange,
     passwordHash: string | null,
     by: Actor,
-    expected: ExpectedVersion,
+    { expected = "any", evenDeleted = account.deletedAtMs !== null }: UpdateTerms,
   ): Promise<{ updated: Account; replaced: string | null }> {
     const { realm, id } = account;
     const accounts = tx.accounts(realm);
     const nowMs = this.#clock.nowMs();
-    const which = account.deletedAtMs === null ? "live" : "any";
+    const which = evenDeleted ? "any" : "live";
     // Of two who change it at once, the second must find what the first left: the avatar's file, above all.
-    const current = requireThere(account, await accounts.lock(id));
+    const current = await accounts.lock(id);
+    if (current === null || (current.deletedAtMs !== null && !evenDeleted))
+      throw rowGone(undefined, realm, id);
     const replaced = change.avatar === undefined ? null : current.avatar;
     const atVersion = requireVersion(expected, realm, current);
     if (Object.keys(change).length === 0 && passwordHash === null) return { updated: current, replaced };
@@ -242,25 +250,29 @@ export class Accounts {
     if (role !== undefined) this.#log.info("account.role_set", { role, ...who });
   }
 
-  /** The row stays, so that nobody else gets the names; its avatar goes, its sessions and tokens end for good. */
-  async delete(account: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<Account> {
-    const { realm, id } = account;
-    const { deleted, avatar } = await this.#store.write(async (tx) => {
+  /**
+   * The row stays, so that nobody else gets the names; its avatar goes, its sessions and tokens end for good. One that is
+   * deleted already is left as it is. Fails with `not_found` where it is gone, and with `precondition_failed`.
+   */
+  async delete({ realm, id }: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<Account> {
+    const { before, after } = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
       const accounts = tx.accounts(realm);
-      const current = requireThere({ ...account, deletedAtMs: null }, await accounts.lock(id));
-      const atVersion = requireVersion(expected, realm, current);
-      const deleted = await accounts.delete(id, nowMs, atVersion);
-      if (deleted === null) throw rowGone(atVersion, realm, id);
-      const { avatar } = current;
-      await endSessions(tx, deleted, nowMs);
+      const before = await accounts.lock(id);
+      if (before === null) throw rowGone(undefined, realm, id);
+      if (before.deletedAtMs !== null) return { before, after: before };
+      const atVersion = requireVersion(expected, realm, before);
+      const after = await accounts.delete(id, nowMs, atVersion);
+      if (after === null) throw rowGone(atVersion, realm, id);
+      await endSessions(tx, after, nowMs);
       await tx.personalTokens.deleteAll(realm, id);
-      tx.audit.record({ event: "account.deleted", atMs: nowMs, by, subject: deleted });
-      return { deleted, avatar };
+      tx.audit.record({ event: "account.deleted", atMs: nowMs, by, subject: after });
+      return { before, after };
     });
-    await this.#avatars.discard(avatar);
+    if (after === before) return after;
+    await this.#avatars.discard(before.avatar);
     this.#log.info("account.deleted", { realm, account: id, ...logged(by) });
-    return deleted;
+    return after;
   }
 
   /**
@@ -281,26 +293,24 @@ export class Accounts {
     this.#log.info("account.purged", { realm, account: id, ...logged(by) });
   }
 
-  /** Takes a deletion back. What ended with it stays ended. */
+  /**
+   * Takes a deletion back. What ended with it stays ended. One that is not deleted is left as it is. Fails with
+   * `not_found` where it is gone.
+   */
   async restore({ realm, id }: Account, by: Actor): Promise<Account> {
-    const restored = await this.#store.write(async (tx) => {
+    const { before, after } = await this.#store.write(async (tx) => {
       const atMs = this.#clock.nowMs();
-      const account = await tx.accounts(realm).restore(id, atMs);
-      if (account === null) throw Fault.of({ kind: "not_found", noun: realm, id });
-      tx.audit.record({ event: "account.restored", atMs, by, subject: account });
-      return account;
+      const accounts = tx.accounts(realm);
+      const before = await accounts.lock(id);
+      if (before === null) throw rowGone(undefined, realm, id);
+      const after = await accounts.restore(id, atMs);
+      if (after === null) return { before, after: before };
+      tx.audit.record({ event: "account.restored", atMs, by, subject: after });
+      return { before, after };
     });
-    this.#log.info("account.restored", { realm, account: id, ...logged(by) });
-    return restored;
+    if (after !== before) this.#log.info("account.restored", { realm, account: id, ...logged(by) });
+    return after;
   }
-}
-
-/** The row as it is by now: there, and not deleted since it was read. */
-function requireThere({ realm, id, deletedAtMs }: Account, current: Account | null): Account {
-  if (current === null || (deletedAtMs === null && current.deletedAtMs !== null)) {
-    throw rowGone(undefined, realm, id);
-  }
-  return current;
 }
 
 /** What the trail is told of a change: which fields, and never their values; a role and a block by themselves. */

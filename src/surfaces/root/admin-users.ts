@@ -15,6 +15,9 @@ import type { ViewAccount } from "./views.ts";
 const admin = () => caller("admin", "admin");
 const userId = () => id("user_id", "user");
 
+/** Whatever another administrator does to the same user meanwhile. */
+const EVEN_DELETED = { evenDeleted: true };
+
 /** The back office: what an administrator does with the accounts of users, deleted ones among them. */
 export function adminUserRoutes(
   core: Core,
@@ -79,7 +82,7 @@ export function adminUserRoutes(
         const newPassword = password == null ? null : { password, entitlement: "administrator" as const };
         const updated = await avatars.keep(file, async (avatar) => {
           const change = { ...accountChange(account, fields, avatar), ...(role == null ? {} : { role }) };
-          return accounts.update(account, change, newPassword, actor);
+          return accounts.update(account, change, newPassword, actor, EVEN_DELETED);
         });
         return success("User updated", view(updated));
       },
@@ -91,25 +94,22 @@ export function adminUserRoutes(
       operation: "deleteUserAccount",
       takes: { admin: admin(), userId: userId() },
       returns: { 200: Success(AccountView) },
-      run: async ({ userId }, { actor }) => {
-        const account = await accounts.get("user", userId);
-        const isDeleted = account.deletedAtMs !== null;
-        return success("User deleted", view(isDeleted ? account : await accounts.delete(account, actor)));
-      },
+      run: async ({ userId }, { actor }) =>
+        success("User deleted", view(await accounts.delete(await accounts.get("user", userId), actor))),
     }),
 
     action("activate", {
       summary: "Let a blocked user log in again",
       operation: "activateUserAccount",
       message: "User activated",
-      act: (account, by) => accounts.update(account, { isActive: true }, null, by),
+      act: (account, by) => accounts.update(account, { isActive: true }, null, by, EVEN_DELETED),
     }),
 
     action("block", {
       summary: "Refuse a user's tokens and logins",
       operation: "blockUserAccount",
       message: "User blocked",
-      act: (account, by) => accounts.update(account, { isActive: false }, null, by),
+      act: (account, by) => accounts.update(account, { isActive: false }, null, by, EVEN_DELETED),
     }),
 
     action("unlock", {
@@ -126,7 +126,7 @@ export function adminUserRoutes(
       summary: "Take a deletion back",
       operation: "restoreUserAccount",
       message: "User restored",
-      act: async (account, by) => (account.deletedAtMs === null ? account : accounts.restore(account, by)),
+      act: (account, by) => accounts.restore(account, by),
     }),
   ];
 }

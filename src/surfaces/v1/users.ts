@@ -106,7 +106,7 @@ export function userRoutes(core: Core): readonly Route[] {
           accountChange(change),
           passwordChange(change, isOwn),
           actor,
-          expected,
+          { expected },
         );
         return ok(userView(updated), { etag: etag(updated) });
       },

@@ -228,6 +228,30 @@ forEachEngine("root back office", (start) => {
       expect(dataOf(await user.client.get("/users/me", { token: again }))["name"]).toBe("Late");
     });
 
+    test("takes what several do to it at one moment, and the trail tells once what happened once", async () => {
+      const { client, token } = await theAdmin();
+      const user = await signUp(program());
+      const path = `/admin/users/${user.id}`;
+      const asked = { token };
+      const act = (verb: string) => client.patch(`${path}/${verb}`, undefined, asked);
+      const remove = () => client.delete(path, asked);
+      const change = () => client.put(path, { name: "Beside" }, asked);
+      const statuses = async (acts: readonly (() => Promise<{ readonly status: number }>)[]) =>
+        (await Promise.all(acts.map((each) => each()))).map(({ status }) => status);
+      const told = async (event: string) => {
+        const trail = await client.get(`/admin/audit?account=user:${user.id}&event=${event}`, asked);
+        return Array.from(Object(dataOf(trail)["items"])).length;
+      };
+      for (let round = 1; round <= 3; round += 1) {
+        expect(await statuses([remove, () => act("block"), change, remove])).toEqual([200, 200, 200, 200]);
+        const restore = () => act("restore");
+        expect(await statuses([restore, () => act("activate"), restore])).toEqual([200, 200, 200]);
+        expect(await told("account.deleted")).toBe(round);
+        expect(await told("account.restored")).toBe(round);
+      }
+      expect(dataOf(await client.get(path, asked))).toMatchObject({ name: "Beside" });
+    });
+
     test("gets a role and a password without the current one", async () => {
       const { client, token } = await theAdmin();
       const user = await signUp(program());
