@@ -1,7 +1,7 @@
 import type { Account, AccountChange, Realm } from "../core/accounts.ts";
 import { OPERATOR } from "../core/actor.ts";
 import type { Core } from "../core/core.ts";
-import { emailProblem, normalPhone, usernameProblem } from "../core/identity.ts";
+import { emailProblem, fullNameProblem, normalPhone, usernameProblem } from "../core/identity.ts";
 import { AT_LEAST_6, passwordProblem } from "../core/passwords.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -217,13 +217,20 @@ async function create({ core, realm, given, terminal }: Task): Promise<void> {
   if (email === undefined) throw new Refusal("an account needs --email", exitCodes.usage);
   refuseProblem("--email", emailProblem(email));
   refuseProblem("--username", username === undefined ? null : usernameProblem(username));
+  refuseProblem("--name", name === undefined ? null : fullNameProblem(name));
   const normal = phone === undefined ? null : normalPhone(phone);
   refuseProblem(
     "--phone",
     phone !== undefined && normal === null ? "takes a number such as +4915112345678" : null,
   );
   const password = await newPassword(core, given);
-  const registration = { email, password, username: username ?? null, name: name ?? null, phone: normal };
+  const registration = {
+    email,
+    password,
+    username: username ?? null,
+    name: name?.trim() ?? null,
+    phone: normal,
+  };
   const account = await core.accounts.register(realm, registration, OPERATOR);
   terminal.out(`created ${described(account)}`);
   if (given.generate === true) terminal.out(`password: ${password}`);

@@ -21,7 +21,8 @@ const helpCommand: Command = {
   summary: "Explain a command",
   usage: "latchkey help [COMMAND]",
   examples: ["latchkey help", "latchkey help migrate"],
-  async run([name], terminal) {
+  async run([name, word], terminal) {
+    if (word !== undefined) return refuseUsage(this, `help does not take "${word}"`, terminal);
     if (name === undefined) {
       for (const line of await overview()) terminal.out(line);
       return exitCodes.ok;
@@ -71,8 +72,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
   const [word, ...rest] = args;
-  if (word === undefined || word === "--help" || word === "-h") return helpCommand.run([], terminal);
-  if (word === "--version" || word === "-V" || word === "-v") return versionCommand.run([], terminal);
+  if (word === undefined || word === "--help" || word === "-h") return helpCommand.run(rest, terminal);
+  if (word === "--version" || word === "-V" || word === "-v") return versionCommand.run(rest, terminal);
   const command = await load(word);
   if (command === undefined) return refuseUnknown(word, terminal);
   if (rest.includes("--help") || rest.includes("-h")) return helpCommand.run([command.name], terminal);

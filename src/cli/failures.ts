@@ -57,6 +57,7 @@ function explanation(error: unknown): { readonly message: string; readonly exitC
 const WHY_NOT_LISTENING: Readonly<Record<string, string>> = {
   EADDRINUSE: "the address is in use: another program serves there",
   EADDRNOTAVAIL: "this machine has no such address",
+  EINVAL: "HOST is no address of this machine, and no name for one",
   EACCES: "the system does not allow it to this user, as with ports below 1024",
 };
 

@@ -1,3 +1,4 @@
+import type { Config } from "../config.ts";
 import type { Core } from "../core/core.ts";
 import { Fault } from "../core/fault.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -26,7 +27,7 @@ export const maintenanceCommand: Command = {
       const task = TASKS.get(verb);
       if (task === undefined) return refuseUsage(this, "takes run or avatars", terminal);
       if (extra !== undefined) return refuseUsage(this, `${verb} does not take "${extra}"`, terminal);
-      return withCore(config, terminal, (core) => task(core, terminal));
+      return withCore(config, terminal, (core) => task(core, terminal, config));
     });
   },
 };
@@ -46,18 +47,24 @@ async function removeExpired({ housekeeping }: Core, terminal: Terminal): Promis
   return report.some(([, removed]) => removed === null) ? exitCodes.failure : exitCodes.ok;
 }
 
-async function removeOrphanedAvatars({ orphanedAvatars }: Core, terminal: Terminal): Promise<number> {
-  const { removed, failed } = await orphanedAvatars.remove().catch(refuseUnavailable);
+async function removeOrphanedAvatars(
+  { orphanedAvatars }: Core,
+  terminal: Terminal,
+  { uploadS3 }: Config,
+): Promise<number> {
+  const place = uploadS3 === null ? "UPLOAD_DIR" : "UPLOAD_URL";
+  const refuse = (error: unknown) => refuseUnavailable(error, place);
+  const { removed, failed } = await orphanedAvatars.remove().catch(refuse);
   terminal.out(`avatars  ${removed} removed${failed === 0 ? "" : `, ${failed} could not be`}`);
   return failed === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
 /** Else it would be said of the database alone. */
-function refuseUnavailable(error: unknown): never {
+function refuseUnavailable(error: unknown, place: string): never {
   if (!Fault.is(error, "unavailable")) throw error;
   const reason = error.cause instanceof Error ? `: ${error.cause.message}` : "";
   throw new Refusal(
-    `the avatars or the database cannot be reached${reason}; see UPLOAD_URL and DATABASE_URL`,
+    `the avatars or the database cannot be reached${reason}; see ${place} and DATABASE_URL`,
     exitCodes.unavailable,
   );
 }

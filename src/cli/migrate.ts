@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { migrationFiles } from "../../migrations/index.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { silentLog } from "../core/log.ts";
+import { systemCode } from "../core/system-code.ts";
 import type { Database } from "../storage/database.ts";
 import {
   label,
@@ -21,6 +22,8 @@ import { hint } from "./nearest.ts";
 import { refuseUsage, withSettings } from "./with-settings.ts";
 
 export interface MigrateDependencies {
+  /** Whether there is a database: SQLite would make the file by being opened, and who asks only is to leave no trace. */
+  readonly isThere: () => boolean;
   readonly openDatabase: () => Database | Promise<Database>;
   readonly migrations: readonly Migration[];
   readonly clock: Clock;
@@ -43,6 +46,7 @@ export async function runMigrate(
     case "up":
     case "status":
       if (operand !== undefined) return misused(`${verb} does not take "${operand}"`);
+      if (verb === "status" && !dependencies.isThere()) return statusOfNone(dependencies);
       return withDatabase(dependencies, verb === "up" ? up : status);
     case "down": {
       const steps = Number(operand ?? "1");
@@ -75,6 +79,7 @@ export const migrateCommand: Command = {
   run(args, terminal) {
     return withSettings(this, args, terminal, ({ database }, words) =>
       runMigrate(words, {
+        isThere: () => database.engine !== "sqlite" || existsSync(database.path),
         openDatabase: () => openDatabase(database, silentLog),
         migrations: parseMigrations(migrationFiles),
         clock: systemClock,
@@ -129,10 +134,19 @@ async function down(database: Database, steps: number, dependencies: MigrateDepe
 
 async function status(database: Database, { migrations, terminal }: MigrateDependencies): Promise<number> {
   for (const { version, name, appliedAtMs } of await migrationStatus(database, migrations)) {
-    const state = appliedAtMs === null ? "pending" : new Date(appliedAtMs).toISOString();
-    terminal.out(`${state.padEnd(24)}  ${label(version, name)}`);
+    terminal.out(statusLine(appliedAtMs, label(version, name)));
   }
   return exitCodes.ok;
+}
+
+function statusOfNone({ migrations, terminal }: MigrateDependencies): number {
+  for (const { version, name } of migrations) terminal.out(statusLine(null, label(version, name)));
+  return exitCodes.ok;
+}
+
+function statusLine(appliedAtMs: number | null, migration: string): string {
+  const state = appliedAtMs === null ? "pending" : new Date(appliedAtMs).toISOString();
+  return `${state.padEnd(24)}  ${migration}`;
 }
 
 function create(name: string, { folder, terminal }: MigrateDependencies): number {
@@ -140,11 +154,23 @@ function create(name: string, { folder, terminal }: MigrateDependencies): number
     terminal.err(`${join(folder, INDEX)} is not here: make migrations at the top of a checkout`);
     return exitCodes.failure;
   }
+  try {
+    for (const file of startMigration(name, folder)) terminal.out(join(folder, file));
+    return exitCodes.ok;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    terminal.err(`cannot write into ${folder} (${code})`);
+    return exitCodes.inputOutput;
+  }
+}
+
+/** Answers the files that it wrote. */
+function startMigration(name: string, folder: string): readonly string[] {
   const newest = Math.max(0, ...readdirSync(folder).map((file) => Number(/^(\d{4})_/.exec(file)?.[1] ?? 0)));
   const stem = label(newest + 1, name);
   writeFileSync(join(folder, `${stem}.up.sql`), "-- Why this change is made.\n", { flag: "wx" });
   writeFileSync(join(folder, `${stem}.down.sql`), "-- Takes back all that `up` made.\n", { flag: "wx" });
   writeFileSync(join(folder, INDEX), migrationIndex(readdirSync(folder)));
-  for (const file of [`${stem}.up.sql`, `${stem}.down.sql`, INDEX]) terminal.out(join(folder, file));
-  return exitCodes.ok;
+  return [`${stem}.up.sql`, `${stem}.down.sql`, INDEX];
 }

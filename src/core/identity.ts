@@ -56,6 +56,14 @@ export function emailProblem(email: string): string | null {
   return ASCII_DOMAIN.test(domainToASCII(domain)) ? null : problem;
 }
 
+export const FULL_NAME_MAX_CHARACTERS = 255;
+
+export function fullNameProblem(name: string): string | null {
+  const { length } = [...name.trim()];
+  const isOne = length > 0 && length <= FULL_NAME_MAX_CHARACTERS;
+  return isOne ? null : `must be 1 to ${FULL_NAME_MAX_CHARACTERS} characters`;
+}
+
 const USERNAME = /^[A-Za-z0-9._-]{3,50}$/;
 
 /** Usernames hold no `@`, so that none can ever pass for an e-mail address. */

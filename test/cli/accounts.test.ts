@@ -102,19 +102,23 @@ describe("beside a running server", () => {
   }, 30_000);
 
   test("where the avatars cannot be reached it is not the database that is blamed", async () => {
-    const nowhere = {
+    const noBucket = {
       UPLOAD_URL: "s3://pictures",
       S3_ENDPOINT: "http://127.0.0.1:1",
       S3_ACCESS_KEY_ID: "a",
       S3_SECRET_ACCESS_KEY: "b",
     };
-    expect(await latchkey("served.db", ["maintenance", "avatars"], "", nowhere)).toMatchObject({
-      code: 69,
-      out: "",
-      err: expect.stringMatching(
-        /^latchkey: the avatars or the database cannot be reached.*; see UPLOAD_URL/,
-      ),
-    });
+    const noFolder = { UPLOAD_DIR: join(folder, "a-file") };
+    writeFileSync(noFolder.UPLOAD_DIR, "");
+    for (const [settings, blamed] of [
+      [noBucket, "UPLOAD_URL"],
+      [noFolder, "UPLOAD_DIR"],
+    ] as const) {
+      const told = await latchkey("served.db", ["maintenance", "avatars"], "", settings);
+      expect(told).toMatchObject({ code: 69, out: "" });
+      expect(told.err).toStartWith("latchkey: the avatars or the database cannot be reached");
+      expect(told.err).toEndWith(`; see ${blamed} and DATABASE_URL`);
+    }
   });
 
   test("a user is promoted, blocked, deleted and purged", async () => {
@@ -234,6 +238,8 @@ describe("alone", () => {
       [["--email", "a@example.com", "--password-file", file], 65, "the email is taken"],
       [["--email", "nobody", "--generate"], 65, "--email: value is not a valid email address"],
       [["--email", "b@example.com", "--username", "a@b", "--generate"], 65, "--username: must be"],
+      [["--email", "b@example.com", "--name", " ", "--generate"], 65, "--name: must be 1 to 255"],
+      [["--email", "b@example.com", "--name", "x".repeat(256), "--generate"], 65, "--name: must be 1 to 255"],
       [["--email", "b@example.com", "--phone", "12", "--generate"], 65, "--phone: takes a number"],
       [["--generate"], 64, "an account needs --email"],
       [["--email", "b@example.com", "--generate", "--password-file", file], 64, "not both"],

@@ -47,6 +47,10 @@ describe("the command line", () => {
     }
   });
 
+  test("latchkey --help COMMAND explains it, as help does", async () => {
+    expect(await latchkey("--help", "migrate")).toEqual(await latchkey("help", "migrate"));
+  });
+
   test("an unknown word suggests the nearest", async () => {
     expect(await latchkey("srve")).toMatchObject({
       exitCode: 64,
@@ -81,6 +85,8 @@ describe("the command line", () => {
       ["migrate", "sideways"],
       ["migrate", "up", "3"],
       ["version", "2"],
+      ["--version", "2"],
+      ["help", "serve", "now"],
     ]) {
       const { exitCode, err } = await latchkey(...args);
       expect(exitCode).toBe(64);

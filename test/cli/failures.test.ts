@@ -14,6 +14,12 @@ test.each([
     "cannot listen: the system does not allow it to this user, as with ports below 1024; see HOST, PORT and METRICS_PORT",
   ],
   [
+    "a name that leads to no address",
+    listenFailure("EINVAL"),
+    exitCodes.unavailable,
+    "cannot listen: HOST is no address of this machine, and no name for one; see HOST, PORT and METRICS_PORT",
+  ],
+  [
     "any other reason not to listen",
     listenFailure("EAFNOSUPPORT"),
     exitCodes.unavailable,

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrationFiles } from "../../migrations/index.ts";
@@ -15,6 +15,7 @@ let printed: string[] = [];
 let complained: string[] = [];
 
 const dependencies: MigrateDependencies = {
+  isThere: () => existsSync(path),
   openDatabase: () => openSqlite({ path }),
   migrations: parseMigrations(migrationFiles),
   clock: { nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5) },
@@ -51,6 +52,13 @@ test("up, status and down say what they did", async () => {
   ]);
   expect((await migrate("down", "99")).out).toEqual(["took back 0001_users"]);
   expect(await migrate("down")).toEqual({ code: 0, out: ["nothing to take back"], err: [] });
+});
+
+test("status of a database that is not there makes none", async () => {
+  const { code, out } = await migrate("status");
+  expect(code).toBe(0);
+  expect(out.map((line) => line.slice(0, 12))).toEqual(dependencies.migrations.map(() => "pending     "));
+  expect(existsSync(path)).toBe(false);
 });
 
 test("a misfit is one line and exit code 1", async () => {
@@ -116,6 +124,15 @@ test("new refuses bad names, and a folder that is no checkout's", async () => {
     code: 1,
     err: [expect.stringContaining("is not here")],
   });
+});
+
+test("new says where it cannot write", async () => {
+  mkdirSync(join(folder, "index.ts"), { recursive: true });
+  expect(await migrate("new", "fine")).toMatchObject({
+    code: 74,
+    err: [`cannot write into ${folder} (EISDIR)`],
+  });
+  rmSync(folder, { recursive: true });
 });
 
 test("what it does not take is said, and opens no database", async () => {

@@ -1,5 +1,11 @@
 import type { Realm, Role } from "../accounts.ts";
-import { emailProblem, normalEmail, normalPhone, usernameProblem } from "../identity.ts";
+import {
+  FULL_NAME_MAX_CHARACTERS,
+  emailProblem,
+  normalEmail,
+  normalPhone,
+  usernameProblem,
+} from "../identity.ts";
 import { NAME_MAX_CHARACTERS as ITEM_NAME_MAX_CHARACTERS } from "../items.ts";
 import { unknownPasswordHash } from "../passwords.ts";
 import { readStoredHash } from "../stored-hash.ts";
@@ -38,8 +44,6 @@ export interface OwnedDraft {
   readonly createdAtMs: number;
   readonly updatedAtMs: number | null;
 }
-
-const NAME_MAX_CHARACTERS = 255;
 
 /** The fields of one row, and what had to be changed to take them. */
 class RowReader {
@@ -117,7 +121,7 @@ export function readAccount(
 }
 
 function isName(text: string): boolean {
-  return isKeepable(text) && !isLongerThan(text.trim(), NAME_MAX_CHARACTERS);
+  return isKeepable(text) && !isLongerThan(text.trim(), FULL_NAME_MAX_CHARACTERS);
 }
 
 function phoneOf(reader: RowReader): string | null {

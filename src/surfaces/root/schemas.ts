@@ -1,6 +1,6 @@
 import { AUDIT_EVENTS } from "../../core/audit.ts";
 import { SCOPES } from "../../core/caller.ts";
-import { normalPhone } from "../../core/identity.ts";
+import { FULL_NAME_MAX_CHARACTERS, normalPhone } from "../../core/identity.ts";
 import { instantMs } from "../../core/instant.ts";
 import type { PasswordRule } from "../../core/passwords.ts";
 import { TOKEN_MAX_DAYS, TOKEN_NAME_MAX_CHARACTERS } from "../../core/personal-tokens.ts";
@@ -11,10 +11,9 @@ import { Success } from "./envelope.ts";
 const id = (example = 1) => t.Integer({ minimum: 1, example });
 const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00.000Z" });
 
-const NAME_MAX_CHARACTERS = 255;
 const SEARCH_MAX_CHARACTERS = 255;
 
-const name = () => text({ min: 1, max: NAME_MAX_CHARACTERS, trim: true, example: "Ada Lovelace" });
+const name = () => text({ min: 1, max: FULL_NAME_MAX_CHARACTERS, trim: true, example: "Ada Lovelace" });
 
 /** Empty is no number at all. */
 const phone = () =>

@@ -1,10 +1,10 @@
+import { FULL_NAME_MAX_CHARACTERS } from "../../core/identity.ts";
 import type { PasswordRule } from "../../core/passwords.ts";
 import { SEARCH_MAX_WORDS, searchWords } from "../../core/search.ts";
 import { DESCRIPTION_MAX_CHARACTERS, TITLE_MAX_CHARACTERS } from "../../core/todos.ts";
 import { pageFields, pageOf } from "../../http/pages.ts";
 import { email, newPassword, nullable, password, t, text, username } from "../../http/schema.ts";
 
-const NAME_MAX_CHARACTERS = 255;
 const SEARCH_MAX_CHARACTERS = 200;
 const BULK_MAX_OPERATIONS = 100;
 
@@ -13,7 +13,7 @@ const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00
 
 // Users
 
-const fullName = () => nullable(text({ max: NAME_MAX_CHARACTERS, example: "John Doe" }));
+const fullName = () => nullable(text({ max: FULL_NAME_MAX_CHARACTERS, example: "John Doe" }));
 const role = () =>
   t.Union([t.Literal("user"), t.Literal("admin")], { description: "By an administrator alone" });
 const isActive = () => t.Boolean({ description: "By an administrator alone" });
