@@ -1,3 +1,4 @@
+import type { Realm } from "./core/accounts.ts";
 import { SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log, LogFields } from "./core/log.ts";
@@ -77,6 +78,12 @@ export class Meters {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    // Known beforehand, so there from the start: to `increase` a series that begins with its first event has had none.
+    for (const realm of REALMS) {
+      this.#lockouts.add([realm], 0);
+      this.#registrations.add([realm], 0);
+      for (const outcome of LOGIN_OUTCOMES) this.#logins.add([realm, outcome], 0);
+    }
   }
 
   render(): Promise<string> {
@@ -269,6 +276,9 @@ interface Connections {
   readonly idle: number;
   readonly waiting: number;
 }
+
+const REALMS: readonly Realm[] = ["user", "admin"];
+const LOGIN_OUTCOMES = ["succeeded", "login_failed", "locked", "deactivated"] as const;
 
 const LOOP_SAMPLE_MS = 200;
 const SESSIONS_COUNTED_EVERY_MS = 60 * SECOND_MS;

@@ -77,6 +77,19 @@ describe("a log that is listened to", () => {
   });
 });
 
+test("what is known beforehand is counted from nought on, so that an alert sees the first of it", async () => {
+  const meters = new Meters(new MovableClock());
+  const series = ["user", "admin"].flatMap((realm) => [
+    `latchkey_lockouts_total{realm="${realm}"}`,
+    `latchkey_registrations_total{realm="${realm}"}`,
+    `latchkey_logins_total{realm="${realm}",outcome="succeeded"}`,
+    `latchkey_logins_total{realm="${realm}",outcome="login_failed"}`,
+    `latchkey_logins_total{realm="${realm}",outcome="locked"}`,
+    `latchkey_logins_total{realm="${realm}",outcome="deactivated"}`,
+  ]);
+  expect(await valuesOf(meters, ...series, "latchkey_refresh_reuse_total")).toEqual(Array(13).fill(0));
+});
+
 test("durations are told in seconds", async () => {
   const meters = new Meters(new MovableClock());
   meters.onStatement("SELECT 1", 1_500);
