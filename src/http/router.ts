@@ -46,6 +46,7 @@ export function createRouter(
     app.all(
       template,
       ({ request, path, params }) => {
+        // Elysia knows of none of them, and takes `/users/me` for `/users/:user_id`.
         const { byMethod, refusal } = unvarying.get(path) ?? targets;
         return answer(byMethod.get(request.method) ?? refusal, request, params);
       },
