@@ -47,16 +47,15 @@ export async function load(
   };
 }
 
-/** Rounds of both, in turns, after one that only warms them up. */
+/** Rounds of both, in turns. */
 async function inTurns<T>(
   { product, limit }: Pair,
   rounds: number,
   measure: (server: Server) => Promise<T>,
 ): Promise<readonly { readonly product: T; readonly limit: T }[]> {
   const measured = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    const both = { product: await measure(product), limit: await measure(limit) };
-    if (round > 0) measured.push(both);
+  for (let round = 0; round < rounds; round += 1) {
+    measured.push({ product: await measure(product), limit: await measure(limit) });
   }
   return measured;
 }
@@ -69,9 +68,11 @@ export async function throughput(
   requests: readonly string[],
   { rounds, seconds }: Effort,
 ): Promise<readonly Row[]> {
-  // The larger program takes longer until its hot paths are compiled.
+  // Until the hot paths of both are compiled, which takes the larger program longer.
   await load(pair.product, requests, { seconds: 2 });
-  const measured = await inTurns(pair, rounds, (server) => load(server, requests, { seconds }));
+  const inOneRound = (server: Server) => load(server, requests, { seconds });
+  await inTurns(pair, 1, inOneRound);
+  const measured = await inTurns(pair, rounds, inOneRound);
   const middle = (figure: (both: (typeof measured)[number]) => number, digits: number) =>
     median(measured.map(figure)).toFixed(digits);
   return [
