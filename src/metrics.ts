@@ -1,4 +1,4 @@
-import type { Realm } from "./core/accounts.ts";
+import { REALMS } from "./core/accounts.ts";
 import { SECOND_MS } from "./core/clock.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log, LogFields } from "./core/log.ts";
@@ -277,7 +277,6 @@ interface Connections {
   readonly waiting: number;
 }
 
-const REALMS: readonly Realm[] = ["user", "admin"];
 const LOGIN_OUTCOMES = ["succeeded", "login_failed", "locked", "deactivated"] as const;
 
 const LOOP_SAMPLE_MS = 200;

@@ -10,10 +10,11 @@ import {
   type Migration,
   migrateDown,
   migrateUp,
+  type MigrationState,
   migrationStatus,
   parseMigrations,
 } from "../storage/migrations.ts";
-import { openDatabase } from "../storage/open.ts";
+import { missingFile, openDatabase } from "../storage/open.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -22,7 +23,7 @@ import { hint } from "./nearest.ts";
 import { refuseUsage, withSettings } from "./with-settings.ts";
 
 export interface MigrateDependencies {
-  /** Whether there is a database: SQLite would make the file by being opened, and who asks only is to leave no trace. */
+  /** Whether there is a database: to ask where it stands is to make none. */
   readonly isThere: () => boolean;
   readonly openDatabase: () => Database | Promise<Database>;
   readonly migrations: readonly Migration[];
@@ -79,7 +80,7 @@ export const migrateCommand: Command = {
   run(args, terminal) {
     return withSettings(this, args, terminal, ({ database }, words) =>
       runMigrate(words, {
-        isThere: () => database.engine !== "sqlite" || existsSync(database.path),
+        isThere: () => missingFile(database) === null,
         openDatabase: () => openDatabase(database, silentLog),
         migrations: parseMigrations(migrationFiles),
         clock: systemClock,
@@ -133,20 +134,22 @@ async function down(database: Database, steps: number, dependencies: MigrateDepe
 }
 
 async function status(database: Database, { migrations, terminal }: MigrateDependencies): Promise<number> {
-  for (const { version, name, appliedAtMs } of await migrationStatus(database, migrations)) {
-    terminal.out(statusLine(appliedAtMs, label(version, name)));
-  }
-  return exitCodes.ok;
+  return tell(await migrationStatus(database, migrations), terminal);
 }
 
 function statusOfNone({ migrations, terminal }: MigrateDependencies): number {
-  for (const { version, name } of migrations) terminal.out(statusLine(null, label(version, name)));
-  return exitCodes.ok;
+  return tell(
+    migrations.map(({ version, name }) => ({ version, name, appliedAtMs: null })),
+    terminal,
+  );
 }
 
-function statusLine(appliedAtMs: number | null, migration: string): string {
-  const state = appliedAtMs === null ? "pending" : new Date(appliedAtMs).toISOString();
-  return `${state.padEnd(24)}  ${migration}`;
+function tell(states: readonly MigrationState[], terminal: Pick<Terminal, "out">): number {
+  for (const { version, name, appliedAtMs } of states) {
+    const state = appliedAtMs === null ? "pending" : new Date(appliedAtMs).toISOString();
+    terminal.out(`${state.padEnd(24)}  ${label(version, name)}`);
+  }
+  return exitCodes.ok;
 }
 
 function create(name: string, { folder, terminal }: MigrateDependencies): number {

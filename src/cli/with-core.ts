@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { migrationFiles } from "../../migrations/index.ts";
 import type { Config } from "../config.ts";
 import { AuditSealer } from "../core/audit-chain.ts";
@@ -11,7 +10,7 @@ import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
 import type { Database } from "../storage/database.ts";
 import { migrationStatus, parseMigrations } from "../storage/migrations.ts";
-import { openDatabase } from "../storage/open.ts";
+import { missingFile, openDatabase } from "../storage/open.ts";
 import type { DatabaseTarget } from "../storage/open.ts";
 import { openStore } from "../storage/store.ts";
 import type { Terminal } from "./command.ts";
@@ -52,8 +51,9 @@ export async function withStore(
   terminal: Terminal,
   work: (store: Store, engine: Database["engine"]) => Promise<number>,
 ): Promise<number> {
-  if (target.engine === "sqlite" && !existsSync(target.path)) {
-    terminal.err(`latchkey: there is no database ${target.path} yet: \`latchkey migrate up\` makes it`);
+  const missing = missingFile(target);
+  if (missing !== null) {
+    terminal.err(`latchkey: there is no database ${missing} yet: \`latchkey migrate up\` makes it`);
     return exitCodes.failure;
   }
   let database: Database | null = null;

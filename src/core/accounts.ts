@@ -17,7 +17,8 @@ import { requireVersion, rowGone } from "./versions.ts";
 import type { ExpectedVersion } from "./versions.ts";
 
 /** Users and administrators are two realms over one implementation: nothing crosses from one to the other. */
-export type Realm = "user" | "admin";
+export const REALMS = ["user", "admin"] as const;
+export type Realm = (typeof REALMS)[number];
 export type Role = "user" | "admin";
 
 export interface Account {
@@ -218,9 +219,8 @@ export class Accounts {
     const nowMs = this.#clock.nowMs();
     const which = evenDeleted ? "any" : "live";
     // Of two who change it at once, the second must find what the first left: the avatar's file, above all.
-    const current = await accounts.lock(id);
-    if (current === null || (current.deletedAtMs !== null && !evenDeleted))
-      throw rowGone(undefined, realm, id);
+    const current = await locked(tx, account);
+    if (current.deletedAtMs !== null && !evenDeleted) throw rowGone(undefined, realm, id);
     const replaced = change.avatar === undefined ? null : current.avatar;
     const atVersion = requireVersion(expected, realm, current);
     if (Object.keys(change).length === 0 && passwordHash === null) return { updated: current, replaced };
@@ -254,15 +254,14 @@ export class Accounts {
    * The row stays, so that nobody else gets the names; its avatar goes, its sessions and tokens end for good. One that is
    * deleted already is left as it is. Fails with `not_found` where it is gone, and with `precondition_failed`.
    */
-  async delete({ realm, id }: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<Account> {
+  async delete(account: Account, by: Actor, expected: ExpectedVersion = "any"): Promise<Account> {
+    const { realm, id } = account;
     const { before, after } = await this.#store.write(async (tx) => {
       const nowMs = this.#clock.nowMs();
-      const accounts = tx.accounts(realm);
-      const before = await accounts.lock(id);
-      if (before === null) throw rowGone(undefined, realm, id);
+      const before = await locked(tx, account);
       if (before.deletedAtMs !== null) return { before, after: before };
       const atVersion = requireVersion(expected, realm, before);
-      const after = await accounts.delete(id, nowMs, atVersion);
+      const after = await tx.accounts(realm).delete(id, nowMs, atVersion);
       if (after === null) throw rowGone(atVersion, realm, id);
       await endSessions(tx, after, nowMs);
       await tx.personalTokens.deleteAll(realm, id);
@@ -297,13 +296,12 @@ export class Accounts {
    * Takes a deletion back. What ended with it stays ended. One that is not deleted is left as it is. Fails with
    * `not_found` where it is gone.
    */
-  async restore({ realm, id }: Account, by: Actor): Promise<Account> {
+  async restore(account: Account, by: Actor): Promise<Account> {
+    const { realm, id } = account;
     const { before, after } = await this.#store.write(async (tx) => {
       const atMs = this.#clock.nowMs();
-      const accounts = tx.accounts(realm);
-      const before = await accounts.lock(id);
-      if (before === null) throw rowGone(undefined, realm, id);
-      const after = await accounts.restore(id, atMs);
+      const before = await locked(tx, account);
+      const after = await tx.accounts(realm).restore(id, atMs);
       if (after === null) return { before, after: before };
       tx.audit.record({ event: "account.restored", atMs, by, subject: after });
       return { before, after };
@@ -311,6 +309,13 @@ export class Accounts {
     if (after !== before) this.#log.info("account.restored", { realm, account: id, ...logged(by) });
     return after;
   }
+}
+
+/** The row as it is by now, and stays until the write is over. Fails with `not_found` where it is gone. */
+async function locked(tx: Writes, { realm, id }: Account): Promise<Account> {
+  const current = await tx.accounts(realm).lock(id);
+  if (current === null) throw rowGone(undefined, realm, id);
+  return current;
 }
 
 /** What the trail is told of a change: which fields, and never their values; a role and a block by themselves. */

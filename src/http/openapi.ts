@@ -2,7 +2,7 @@
  * The OpenAPI document, made from the same list of routes that the server serves. What a failure looks like is not
  * written down anywhere for it: each example is what the surface's dialect answers to a sample of the fault.
  */
-import type { Realm } from "../core/accounts.ts";
+import { type Realm, REALMS } from "../core/accounts.ts";
 import type { AnyFault } from "../core/fault.ts";
 import type { Dialect } from "./dialect.ts";
 import { exampleOf, isSchema, SchemaBook } from "./json-schema.ts";
@@ -177,7 +177,7 @@ function securitySchemes(
 ): Readonly<Record<string, unknown>> {
   const schemes: Record<string, unknown> = {};
   const parts = routes.flatMap(({ docs }) => docs.parts);
-  for (const realm of ["user", "admin"] as const) {
+  for (const realm of REALMS) {
     if (!parts.some((part) => part.realm === realm)) continue;
     schemes[SCHEMES[realm].token] = {
       type: "http",

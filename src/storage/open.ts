@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Log } from "../core/log.ts";
 import type { Database, StatementListener } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
@@ -16,6 +17,11 @@ export type DatabaseTarget = (
   /** Whether each statement is logged, with its duration and without its values. */
   readonly echo: boolean;
 };
+
+/** The file that is not there yet, and that SQLite makes where it is opened; null where nothing is missing. */
+export function missingFile(target: DatabaseTarget): string | null {
+  return target.engine === "sqlite" && !existsSync(target.path) ? target.path : null;
+}
 
 /** `listener` hears of every statement, whether or not it is logged. */
 export function openDatabase(target: DatabaseTarget, log: Log, listener?: StatementListener): Database {
