@@ -15,7 +15,10 @@ const tasks = {
   },
 
   checkpoint(path) {
-    opened(path).database.query("PRAGMA wal_checkpoint(PASSIVE)").get();
+    const { database } = opened(path);
+    const begunAt = performance.now();
+    database.query("PRAGMA wal_checkpoint(PASSIVE)").get();
+    return performance.now() - begunAt;
   },
 
   release(path) {

@@ -6,8 +6,11 @@ import source from "./sqlite-disk-thread.js" with { type: "text" };
 export interface Disk {
   /** Fulfils once all that was committed until now is on the disk, with how many pages the log holds. */
   sync(): Promise<number>;
-  /** Writes what is in the log into the database, as far as nobody reads from it; the log is then begun anew. */
-  checkpoint(): Promise<unknown>;
+  /**
+   * Writes what is in the log into the database, as far as nobody reads from it; the log is then begun anew. Fulfils
+   * with how many milliseconds it took.
+   */
+  checkpoint(): Promise<number>;
   /** Lets go of the file: to be asked before the last connection to it closes. */
   release(): Promise<unknown>;
 }
@@ -27,7 +30,7 @@ export class SqliteDisk implements Disk {
     return thread.ask({ path: this.#path, task: "sync" });
   }
 
-  checkpoint(): Promise<unknown> {
+  checkpoint(): Promise<number> {
     return thread.ask({ path: this.#path, task: "checkpoint" });
   }
 

@@ -7,14 +7,15 @@ import type { SqliteHandle } from "./sqlite-handle.ts";
 /** Bounds how long the first write of a batch waits for the last. */
 const BATCH_JOBS = 256;
 /**
- * How many pages the log may hold before it is written into the database and begun anew: as SQLite itself has it where
- * nobody waits for that, four times as many where somebody does. A page that is written again and again costs a
- * checkpoint once, so that the longer it is put off the less it costs each write.
+ * How many pages the log may hold before it is written into the database and begun anew. A page that is written again
+ * and again costs a checkpoint once, so that the longer it is put off the less it costs each write. Where nobody waits
+ * for it, it is done as soon as SQLite itself would; where somebody does, as late as it is still over in time.
  */
 const QUIET_LOG_PAGES = 1_000;
-const BUSY_LOG_PAGES = 4_000;
+const BUSY_LOG_PAGES = { least: 4_000, most: 16_000 };
+const CHECKPOINT_MS = 100;
 /** What is left of the file then: it is written over, and to grow would cost each fsync more. */
-const LOG_FILE_BYTES = 16 * 1_024 * 1_024;
+const LOG_FILE_BYTES = BUSY_LOG_PAGES.most * 4_096;
 const LOCK_RETRY_MS = 20;
 const WATCHDOG_MS = 5_000;
 
@@ -28,8 +29,11 @@ export interface WriterOptions {
   readonly watchdogMs?: number;
 }
 
-/** `alone` has a transaction to itself; of the others, one that is `synced` makes all of its batch wait for the disk. */
-type JobKind = "synced" | "unsynced" | "alone";
+/**
+ * `alone` has a transaction to itself; of the others, all but one that is `unsynced` make their batch wait for the disk.
+ * One of a single `statement` needs no savepoint: SQLite takes back by itself what a statement did that fails.
+ */
+type JobKind = "synced" | "statement" | "unsynced" | "alone";
 
 interface Job {
   readonly work: (connection: ScriptConnection) => Promise<unknown>;
@@ -42,9 +46,9 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /**
  * The one writer of an SQLite file. An fsync costs far more than the statements before it, so the jobs that meet
- * in one turn of the event loop share a transaction: each under its own savepoint, one COMMIT for all, and no
- * promise settles before it is on the disk. That is waited for beside the event loop, which SQLite itself would stop:
- * the handle commits with `synchronous=NORMAL`, and what FULL adds to that is done here.
+ * in one turn of the event loop share a transaction: each under its own savepoint where it may ask several statements,
+ * one COMMIT for all, and no promise settles before it is on the disk. That is waited for beside the event loop, which
+ * SQLite itself would stop: the handle commits with `synchronous=NORMAL`, and what FULL adds to that is done here.
  */
 export class SqliteWriter {
   readonly #handle: SqliteHandle;
@@ -54,6 +58,7 @@ export class SqliteWriter {
   #isWriting = false;
   #isClosed = false;
   #logPages = 0;
+  #busyLogPages = BUSY_LOG_PAGES.least;
   #failure: Fault | null = null;
 
   constructor(handle: SqliteHandle, options: WriterOptions) {
@@ -179,7 +184,8 @@ export class SqliteWriter {
     const outcomes: Outcome[] = [];
     try {
       for (const job of batch) {
-        const outcome = await this.#runJob(job, batch.length > 1, watchdog);
+        const hasSavepoint = batch.length > 1 && job.kind !== "statement";
+        const outcome = await this.#runJob(job, hasSavepoint, watchdog);
         outcomes.push(outcome);
         if ("error" in outcome && batch.length === 1) return outcomes;
         // A full disk makes SQLite roll the whole transaction back, whoever's statement met it.
@@ -223,11 +229,14 @@ export class SqliteWriter {
   async #checkpointIfDue(): Promise<void> {
     // What of a log is sound after a failed fsync is seen only by whoever opens it anew: it must still be there then.
     if (this.#failure !== null) return;
-    if (this.#logPages <= (this.#queue.length > 0 ? BUSY_LOG_PAGES : QUIET_LOG_PAGES)) return;
+    const pages = this.#logPages;
+    if (pages <= (this.#queue.length > 0 ? this.#busyLogPages : QUIET_LOG_PAGES)) return;
     // Until the next sync says how many there are: writes that are not synced would each checkpoint again.
     this.#logPages = 0;
     try {
-      await this.#options.disk.checkpoint();
+      const tookMs = await this.#options.disk.checkpoint();
+      const inTime = (pages * CHECKPOINT_MS) / tookMs;
+      this.#busyLogPages = Math.min(Math.max(inTime, BUSY_LOG_PAGES.least), BUSY_LOG_PAGES.most);
     } catch (error) {
       // Nothing is lost: the log is whole, and only longer than it need be.
       this.#options.log.error("sqlite.checkpoint_failed", {}, error);
@@ -312,7 +321,7 @@ class JobConnection implements ScriptConnection {
 class Overdue extends Error {
   constructor(afterMs: number) {
     super(
-      `a write was undone: it was not over after ${afterMs} ms, so it awaits something other than its connection`,
+      `a write was given up: it was not over after ${afterMs} ms, so it awaits something other than its connection`,
     );
     this.name = "Overdue";
   }

@@ -113,7 +113,7 @@ class Sqlite implements Database {
   }
 
   writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#writer.write((connection) => work(forOneStatement(connection)), "synced");
+    return this.#writer.write((connection) => work(forOneStatement(connection)), "statement");
   }
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
