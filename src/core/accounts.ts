@@ -31,7 +31,6 @@ export interface Account {
   readonly name: string | null;
   readonly phone: string | null;
   readonly avatar: string | null;
-  readonly passwordHash: string;
   readonly role: Role;
   readonly isActive: boolean;
   /** Grows with every change that must end the access tokens made before it. */
@@ -42,6 +41,12 @@ export interface Account {
   readonly deletedAtMs: number | null;
   /** Grows with every change that can be seen. */
   readonly version: number;
+}
+
+/** An account with the hash that a password of its is judged by. Where none is judged, no hash leaves the database. */
+export interface Credentials {
+  readonly account: Account;
+  readonly passwordHash: string;
 }
 
 export interface Registration {

@@ -1,4 +1,4 @@
-import type { Account, Realm } from "./accounts.ts";
+import type { Account, Credentials, Realm } from "./accounts.ts";
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
@@ -25,10 +25,14 @@ interface Attempt {
   readonly realm: Realm;
   readonly subject: string;
   readonly account: Account | null;
+  /** What it is judged by; null where no password is right. */
+  readonly storedHash: () => Promise<string | null>;
   readonly by: Actor;
   /** What a wrong password is called in the trail. */
   readonly failure: "login.failed" | "password.confirmation_failed";
 }
+
+const NOBODY = { account: null, passwordHash: null };
 
 /**
  * The one way in by password, for every surface, both realms, and the current password of a change: they share
@@ -69,9 +73,11 @@ export class Logins {
   ): Promise<T> {
     // In a flood most attempts end here, before they cost a look-up and two writes.
     this.#hasher.refuseIfFull();
-    const account = couldBeName(name) ? await this.#store.read.accounts(realm).byLoginName(name) : null;
+    const { account, passwordHash } = (await this.#credentials(realm, name)) ?? NOBODY;
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
-    const attempt: Attempt = { realm, subject, account, by, failure: "login.failed" };
+    // One read for all names alike: whatever takes longer would tell which exist.
+    const storedHash = () => Promise.resolve(passwordHash);
+    const attempt: Attempt = { realm, subject, account, storedHash, by, failure: "login.failed" };
     const verified = await this.#judge(attempt, password, async (tx) => {
       // Read again: between the first look and now the account may have been blocked, deleted or changed. And locked:
       // what is granted here must be there for a deletion or a password change that comes at this very moment.
@@ -113,7 +119,9 @@ export class Logins {
     this.#hasher.refuseIfFull();
     const { realm } = account;
     const subject = accountSubject(account.id);
-    const attempt: Attempt = { realm, subject, account, by, failure: "password.confirmation_failed" };
+    const storedHash = () => this.#store.read.accounts(realm).passwordHash(account.id);
+    const failure = "password.confirmation_failed";
+    const attempt: Attempt = { realm, subject, account, storedHash, by, failure };
     const verified = await this.#judge(attempt, password, async (tx) => {
       const current = await tx.accounts(realm).lock(account.id);
       if (current !== null && isUnchanged(current, account)) return { granted: await change(tx) };
@@ -135,6 +143,10 @@ export class Logins {
     this.#log.info("account.unlocked", { realm, account: id, ...logged(by) });
   }
 
+  async #credentials(realm: Realm, name: string): Promise<Credentials | null> {
+    return couldBeName(name) ? this.#store.read.accounts(realm).credentialsByName(name) : null;
+  }
+
   async #judge<Outcome extends object>(
     attempt: Attempt,
     password: string,
@@ -143,8 +155,8 @@ export class Logins {
     const { realm, subject, account } = attempt;
     return this.#gate.run(subject, async () => {
       await this.#reserve(attempt);
-      const { ok, rehash } = await this.#verify(attempt, password);
-      if (!ok || account === null) {
+      const { passwordHash, ok, rehash } = await this.#verify(attempt, password);
+      if (!ok || account === null || passwordHash === null) {
         await this.#noteFailure(attempt);
         return { refusal: "login_failed" as const };
       }
@@ -157,7 +169,7 @@ export class Logins {
           this.#record(tx, attempt, "login.refused", { why: "locked" });
           return after;
         }
-        if (newHash !== null) await tx.accounts(realm).replaceHash(account.id, account.passwordHash, newHash);
+        if (newHash !== null) await tx.accounts(realm).replaceHash(account.id, passwordHash, newHash);
         return { outcome: await settle(tx) };
       });
       // What the right password was for failed (a name is taken, say): that undid the write, and was no guess.
@@ -190,10 +202,13 @@ export class Logins {
   }
 
   /** An attempt that could not be judged, because too many wait already, is taken back: it was no guess. */
-  #verify(attempt: Attempt, password: string) {
-    return this.#hasher
-      .verify(password, attempt.account?.passwordHash ?? null)
-      .catch((error: unknown) => this.#takeBack(attempt, error));
+  async #verify(attempt: Attempt, password: string) {
+    try {
+      const passwordHash = await attempt.storedHash();
+      return { passwordHash, ...(await this.#hasher.verify(password, passwordHash)) };
+    } catch (error) {
+      return await this.#takeBack(attempt, error);
+    }
   }
 
   /** The password under current parameters; null where there is too much to do now: another login will see to it. */

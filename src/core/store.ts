@@ -7,7 +7,7 @@
  *
  * Every call may fail with `unavailable` where the database cannot be reached or does not answer in time.
  */
-import type { Account, AccountChange, Realm, Role } from "./accounts.ts";
+import type { Account, AccountChange, Credentials, Realm, Role } from "./accounts.ts";
 import type { AuditEntry, AuditFilter } from "./audit.ts";
 import type { AuditRow, ChainHead } from "./audit-chain.ts";
 import type { Scope } from "./caller.ts";
@@ -73,7 +73,8 @@ export interface AccountReads {
   /** Oldest first: the live ones, or the deleted. */
   list(deleted: boolean, afterId: number, limit: number): Promise<readonly Account[]>;
   /** By e-mail address or username, in any case; a deleted account is not found. */
-  byLoginName(name: string): Promise<Account | null>;
+  credentialsByName(name: string): Promise<Credentials | null>;
+  passwordHash(id: number): Promise<string | null>;
   /** What the guard of a request needs, in one read: the account, and whether the token's session is still open. */
   byToken(id: number, sessionId: number | null): Promise<{ account: Account; sessionOpen: boolean } | null>;
   /** Those that are not deleted. */

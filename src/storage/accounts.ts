@@ -23,7 +23,7 @@ export const DEPENDENTS: Readonly<Record<Realm, readonly (readonly [table: strin
   admin: [["personal_tokens", "admin_id"]],
 };
 
-export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.password_hash, a.role, a.is_active,
+export const ACCOUNT_COLUMNS = `a.id, a.email, a.username, a.name, a.phone, a.avatar, a.role, a.is_active,
   a.credentials_version, a.created_at_ms, a.updated_at_ms, a.deleted_at_ms, a.version`;
 
 /** The same without the alias, as `RETURNING` wants them. */
@@ -92,10 +92,24 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
     },
 
     // No username holds an `@`, so a name is one or the other and each look-up has its own index.
-    byLoginName: (name) =>
-      name.includes("@")
-        ? where("a.email = $1 AND a.deleted_at_ms IS NULL", normalEmail(name))
-        : where("a.username_key = $1 AND a.deleted_at_ms IS NULL", usernameKey(name.trim())),
+    async credentialsByName(name) {
+      const [column, value] = name.includes("@")
+        ? ["email", normalEmail(name)]
+        : ["username_key", usernameKey(name.trim())];
+      const row = await connection.first(
+        `SELECT ${ACCOUNT_COLUMNS}, a.password_hash FROM ${table} a
+         WHERE a.${column} = $1 AND a.deleted_at_ms IS NULL`,
+        [value],
+      );
+      return row === null
+        ? null
+        : { account: accountOf(realm, row), passwordHash: text(row, "password_hash") };
+    },
+
+    async passwordHash(id) {
+      const row = await connection.first(`SELECT password_hash FROM ${table} WHERE id = $1`, [id]);
+      return row === null ? null : text(row, "password_hash");
+    },
 
     async byToken(id, sessionId) {
       if (sessionId === null) {
@@ -262,7 +276,6 @@ export function accountOf(realm: Realm, row: Row): Account {
     name: textOrNull(row, "name"),
     phone: textOrNull(row, "phone"),
     avatar: textOrNull(row, "avatar"),
-    passwordHash: text(row, "password_hash"),
     role: role(text(row, "role")),
     isActive: boolean(row, "is_active"),
     credentialsVersion: integer(row, "credentials_version"),

@@ -24,9 +24,7 @@ forEachEngine("demo data", (start) => {
     ]);
     const { accounts, todos } = core.store.read;
     const ids = await Promise.all(
-      [1, 2, 3].map(
-        async (number) => (await accounts("user").byLoginName(demoEmail("some", number)))?.id ?? 0,
-      ),
+      [1, 2, 3].map(async (number) => (await accounts("user").byName(demoEmail("some", number)))?.id ?? 0),
     );
     const lists = await Promise.all(ids.map((id) => todos.ofAccount(id, ALL)));
     expect(lists.map((list) => list.length).toSorted()).toEqual([400, 400, 401]);
@@ -56,7 +54,7 @@ forEachEngine("demo data", (start) => {
     expect((await client.get(`/api/v1/todos/${one.id}`, { token })).body).toEqual(one);
     const [word] = String(one.title).split(" ");
     const read = program().core.store.read;
-    const account = await read.accounts("user").byLoginName(demoEmail("word", 1));
+    const account = await read.accounts("user").byName(demoEmail("word", 1));
     const selection = { completed: null, priority: null, words: [word?.toUpperCase() ?? ""] };
     expect(await read.todos.count(account?.id ?? 0, selection)).toBeGreaterThan(0);
     const made = await client.post("/api/v1/todos", { title: "My own" }, { token });
@@ -69,8 +67,8 @@ forEachEngine("demo data", (start) => {
     }
     const { accounts } = program().core.store.read;
     for (const tag of ["once", "twice"]) {
-      expect(await accounts("user").byLoginName(`demo-${tag}-201`)).toMatchObject({ name: "Demo 201" });
-      expect(await accounts("user").byLoginName(`demo-${tag}-202`)).toBeNull();
+      expect(await accounts("user").byName(`demo-${tag}-201`)).toMatchObject({ name: "Demo 201" });
+      expect(await accounts("user").byName(`demo-${tag}-202`)).toBeNull();
     }
   });
 });

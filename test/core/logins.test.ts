@@ -77,6 +77,8 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
 
   test("is good all the same where only the old hash could not be replaced", async () => {
     const { account } = await someone(program(), "user");
+    const accounts = program().core.store.read.accounts("user");
+    const before = await accounts.passwordHash(account.id);
     const logins = loginsWith({
       verify: () => Promise.resolve({ ok: true, rehash: true }),
       hash: overloaded,
@@ -85,9 +87,7 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
       await logins.login("user", account.email, PASSWORD, OPERATOR, (_, { id }) => Promise.resolve(id)),
     ).toBe(account.id);
     expect(await attempts(account.id)).toMatchObject({ failures: 0, pending: 0 });
-    expect(await program().core.store.read.accounts("user").byId(account.id)).toMatchObject({
-      passwordHash: account.passwordHash,
-    });
+    expect(await accounts.passwordHash(account.id)).toBe(before);
   });
 });
 
@@ -154,8 +154,8 @@ forEachEngine("a hash that is not current", (start) => {
       hash: () => Promise.resolve("a current hash"),
     });
     await logins.login(realm, account.email, PASSWORD, OPERATOR, () => Promise.resolve(null));
-    const renewed = await program().core.store.read.accounts(realm).byId(account.id);
-    expect(renewed).toMatchObject({ passwordHash: "a current hash" });
+    const renewed = await program().core.store.read.accounts(realm).passwordHash(account.id);
+    expect(renewed).toBe("a current hash");
   });
 });
 
