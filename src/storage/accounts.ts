@@ -1,5 +1,5 @@
 import type { Account, Realm, Role } from "../core/accounts.ts";
-import { normalEmail, usernameKey } from "../core/identity.ts";
+import { nameKey, normalEmail, usernameKey } from "../core/identity.ts";
 import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import { listed, lots } from "./batches.ts";
@@ -44,7 +44,7 @@ function statements(table: string) {
   };
 }
 
-/** A name in lower case, for the search: of each engine's own functions one lowers ASCII alone. */
+/** A name as a search sees it: of each engine's own functions one lowers ASCII alone. */
 type ChangedColumns = AccountRowChange & { readonly nameKey?: string | null };
 
 const COLUMN_OF: Readonly<Record<keyof ChangedColumns, string>> = {
@@ -187,7 +187,7 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
 
     update(id, change, nowMs, { which = "live", atVersion } = {}) {
       const row: ChangedColumns =
-        change.name === undefined ? change : { ...change, nameKey: change.name?.toLowerCase() ?? null };
+        change.name === undefined ? change : { ...change, nameKey: nameKeyOrNull(change.name) };
       const { sql, values } = assignments(row, COLUMN_OF, 3);
       const all = ["updated_at_ms = $2", ...sql].join(", ");
       const living = which === "any" ? "" : " AND deleted_at_ms IS NULL";
@@ -220,7 +220,7 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
           given.username,
           given.usernameKey,
           given.name,
-          given.name?.toLowerCase() ?? null,
+          nameKeyOrNull(given.name),
           given.phone,
           given.avatar ?? null,
           given.passwordHash,
@@ -259,6 +259,10 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
       ]);
     },
   };
+}
+
+export function nameKeyOrNull(name: string | null): string | null {
+  return name === null ? null : nameKey(name);
 }
 
 function versionGuard(atVersion: number | undefined, placeholder: number) {

@@ -11,6 +11,7 @@ import type {
 } from "../core/import/ports.ts";
 import type { AccountDraft } from "../core/import/rows.ts";
 import { searchKey } from "../core/search.ts";
+import { nameKeyOrNull } from "./accounts.ts";
 import { listed, lots, places } from "./batches.ts";
 import type { Connection, Database, Row, SqlValue } from "./database.ts";
 import { idsOf } from "./ids.ts";
@@ -150,7 +151,7 @@ function accountRow(account: Placed<AccountDraft>): readonly SqlValue[] {
     username,
     username === null ? null : usernameKey(username),
     name,
-    name?.toLowerCase() ?? null,
+    nameKeyOrNull(name),
     phone,
     passwordHash,
     role,

@@ -1,4 +1,5 @@
 import type { Account } from "../core/accounts.ts";
+import { nameKey } from "../core/identity.ts";
 import type { Slice } from "../core/pages.ts";
 import type { UserDirectoryReads, UserDirectoryWrites, UserFilter } from "../core/store.ts";
 import { ACCOUNT_COLUMNS, accountOf } from "./accounts.ts";
@@ -23,7 +24,7 @@ export function userDirectoryReads(connection: Connection, engine: Database["eng
     async users(filter, slice) {
       const { search } = filter;
       if (search === null) return usersOf(connection, everyone(filter), slice);
-      const sought = search.toLowerCase();
+      const sought = nameKey(search);
       if (engine === "postgres")
         return usersOf(connection, byPostgres(filter, sought, slice.offset + slice.limit), slice);
       const few = await fewCandidates(connection, sought);
@@ -35,7 +36,7 @@ export function userDirectoryReads(connection: Connection, engine: Database["eng
     async count(filter) {
       const { search } = filter;
       if (search === null) return countAll(connection, filter);
-      const sought = search.toLowerCase();
+      const sought = nameKey(search);
       if (engine === "postgres") return countOf(connection, byPostgres(filter, sought, COUNTED_AT_MOST));
       const few = await fewCandidates(connection, sought);
       if (few !== null) return countOf(connection, among(few, filter, sought));

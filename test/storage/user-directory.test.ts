@@ -265,6 +265,18 @@ forEachEngine("the index of searches", (engine, open) => {
     }
   });
 
+  test("finds a name however its accents, its case and its last letter are written", async () => {
+    const email = "ithaca@example.org";
+    const made = await register(store, email, { name: "Jose\u0301 Ὀδυσσεύς" });
+    const searches = ["josé", "JOSE\u0301", "Ὀδυσσεύς", "ὈΔΥΣΣΕΎΣ", "δυσσεύσ", "εύς"];
+    for (const search of searches) expect(await find(search)).toEqual([email]);
+    await store.write((tx) =>
+      tx.accounts("user").update(made.id, { name: "A\u030angström, Γιώργος" }, NOW_MS),
+    );
+    for (const search of ["ångström", "ΓΙΏΡΓΟΣ", "ώργοσ"]) expect(await find(search)).toEqual([email]);
+    for (const search of searches) expect(await find(search)).toEqual([]);
+  });
+
   test("holds what a user is called now, and nobody who is gone", async () => {
     const change = { email: "somebody.else@example.org" };
     const renamed = await register(store, "first.name@example.org");
