@@ -59,7 +59,6 @@ export const importCommand: Command = {
     if (url === undefined) return refuseUsage(this, "takes the DATABASE_URL to read", terminal);
     if (extra !== undefined) return refuseUsage(this, "takes one DATABASE_URL", terminal);
     const { "env-file": envFile, apply = false, report, source } = given.values;
-    if (source === "") return refuseUsage(this, "--source takes a name", terminal);
     const address = databaseAddress(url === "-" ? firstLine(await Bun.stdin.text()) : url);
     if (!address.ok) return refuseUsage(this, `DATABASE_URL ${address.problem}`, terminal);
     const config = settingsOf(envFile, terminal);

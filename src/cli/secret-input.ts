@@ -41,7 +41,6 @@ function generated(): string {
 
 /** `option` is where the path was given. */
 export function readFile(path: string, option: string): string {
-  if (path === "") throw new Refusal(`${option} takes a file`, exitCodes.usage);
   return asText(bytesOf(path, option), path);
 }
 

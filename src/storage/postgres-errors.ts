@@ -41,6 +41,7 @@ const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK = "40P01";
 const LOCK_NOT_AVAILABLE = "55P03";
 const INSUFFICIENT_PRIVILEGE = "42501";
+const NO_SUCH_SCHEMA = "3F000";
 const QUERY_CANCELLED = "57014";
 const FOREIGN_KEY_VIOLATION = "23503";
 const UNIQUE_VIOLATION = "23505";
@@ -75,9 +76,10 @@ export function keepsConnection(error: unknown): boolean {
   return error.errno !== IDLE_IN_TRANSACTION && !OUT_OF_ORDER_CLASSES.has(error.errno.slice(0, 2));
 }
 
-/** The role lacks a right that an operator can grant. */
+/** The role lacks a right that an operator can grant, or a schema that its `search_path` can name. */
 export function isForbidden(error: unknown): error is PostgresFailure {
-  return error instanceof PostgresFailure && error.sqlState === INSUFFICIENT_PRIVILEGE;
+  if (!(error instanceof PostgresFailure)) return false;
+  return error.sqlState === INSUFFICIENT_PRIVILEGE || error.sqlState === NO_SUCH_SCHEMA;
 }
 
 /** The transaction was chosen to give way to another: again, it may pass. */

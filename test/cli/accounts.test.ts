@@ -344,7 +344,7 @@ describe("alone", () => {
     });
     expect(await create("a@example.com", "--password-file", "")).toMatchObject({
       code: 64,
-      err: expect.stringContaining("--password-file takes a file"),
+      err: expect.stringContaining("--password-file takes a value, and this one is empty"),
     });
     writeFileSync(file, "\ufefflong-password\n");
     expect((await create("a@example.com", "--password-file", file)).code).toBe(0);

@@ -96,17 +96,19 @@ describe.if(await hasPostgres())("copy, with PostgreSQL", () => {
     LIMIT_MS,
   );
 
-  test("says what the role may not do", async () => {
+  test.each([
+    ["it may not make a table", "role TO pg_monitor", "permission denied for schema"],
+    ["it has no schema to make one in", "search_path TO ''", "no schema has been selected to create in"],
+  ])("says what keeps the role out: %s", async (_, setting, said) => {
     const owner = new Bun.SQL({ url: foreign, max: 1 });
-    await owner.unsafe("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
-    await owner.unsafe(`ALTER DATABASE ${new URL(foreign).pathname.slice(1)} SET role TO pg_monitor`);
+    const name = new URL(foreign).pathname.slice(1);
+    await owner.unsafe("SET role TO NONE; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    await owner.unsafe(`ALTER DATABASE ${name} RESET ALL; ALTER DATABASE ${name} SET ${setting}`);
     await owner.close({ timeout: 0 });
     await succeed(["migrate", "up"], sqlite("any.db"));
     const refused = await copy("--from", sqlite("any.db"), "--to", foreign);
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toStartWith(
-      "latchkey: the database does not allow it: permission denied for schema",
-    );
+    expect(refused.stderr).toStartWith(`latchkey: the database does not allow it: ${said}`);
   });
 
   test("never prints a password", async () => {
