@@ -201,7 +201,7 @@ export class Logins {
     }
   }
 
-  /** An attempt that could not be judged, because too many wait already, is taken back: it was no guess. */
+  /** An attempt that could not be judged, as where too many wait already, is taken back: it was no guess. */
   async #verify(attempt: Attempt, password: string) {
     try {
       const passwordHash = await attempt.storedHash();
