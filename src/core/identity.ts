@@ -78,14 +78,6 @@ export function usernameKey(username: string): string {
   return username.toLowerCase();
 }
 
-/**
- * A name, or a part of one, as a search of users sees it: in small letters like the e-mail addresses beside it, however
- * its accents were typed, and with the sigma that ends a word like any other, since what is sought may end sooner.
- */
-export function nameKey(name: string): string {
-  return name.toLowerCase().normalize("NFC").replaceAll("ς", "σ");
-}
-
 /** Seven digits are the shortest number that can be called from abroad, fifteen the longest. */
 const E164 = /^\+[1-9][0-9]{6,14}$/;
 const PHONE_MAX_UNITS = 64;

@@ -1,4 +1,4 @@
-import type { Account, Credentials, Realm } from "./accounts.ts";
+import type { Account, Realm } from "./accounts.ts";
 import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
 import type { AuditEntry, AuditEvent } from "./audit.ts";
@@ -31,8 +31,6 @@ interface Attempt {
   /** What a wrong password is called in the trail. */
   readonly failure: "login.failed" | "password.confirmation_failed";
 }
-
-const NOBODY = { account: null, passwordHash: null };
 
 /**
  * The one way in by password, for every surface, both realms, and the current password of a change: they share
@@ -73,10 +71,12 @@ export class Logins {
   ): Promise<T> {
     // In a flood most attempts end here, before they cost a look-up and two writes.
     this.#hasher.refuseIfFull();
-    const { account, passwordHash } = (await this.#credentials(realm, name)) ?? NOBODY;
+    const accounts = this.#store.read.accounts(realm);
+    const credentials = couldBeName(name) ? await accounts.credentialsByName(name) : null;
+    const account = credentials?.account ?? null;
     const subject = account === null ? unknownSubject(name) : accountSubject(account.id);
     // One read for all names alike: whatever takes longer would tell which exist.
-    const storedHash = () => Promise.resolve(passwordHash);
+    const storedHash = () => Promise.resolve(credentials?.passwordHash ?? null);
     const attempt: Attempt = { realm, subject, account, storedHash, by, failure: "login.failed" };
     const verified = await this.#judge(attempt, password, async (tx) => {
       // Read again: between the first look and now the account may have been blocked, deleted or changed. And locked:
@@ -141,10 +141,6 @@ export class Logins {
       tx.audit.record({ event: "account.unlocked", atMs, by, subject: { realm, id } });
     });
     this.#log.info("account.unlocked", { realm, account: id, ...logged(by) });
-  }
-
-  async #credentials(realm: Realm, name: string): Promise<Credentials | null> {
-    return couldBeName(name) ? this.#store.read.accounts(realm).credentialsByName(name) : null;
   }
 
   async #judge<Outcome extends object>(

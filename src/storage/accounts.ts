@@ -1,5 +1,6 @@
 import type { Account, Realm, Role } from "../core/accounts.ts";
-import { nameKey, normalEmail, usernameKey } from "../core/identity.ts";
+import { normalEmail, usernameKey } from "../core/identity.ts";
+import { nameKey } from "../core/search.ts";
 import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import { listed, lots } from "./batches.ts";
@@ -67,8 +68,6 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
     return row === null ? null : accountOf(realm, row);
   };
   const byId = (id: number) => one(selectById, id);
-  const where = (condition: string, value: string) =>
-    one(`SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE ${condition}`, value);
 
   return {
     async any() {
@@ -77,10 +76,10 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
 
     byId,
 
-    byName: (name) =>
-      name.includes("@")
-        ? where("a.email = $1", normalEmail(name))
-        : where("a.username_key = $1", usernameKey(name)),
+    byName(name) {
+      const { column, value } = lookUp(name);
+      return one(`SELECT ${ACCOUNT_COLUMNS} FROM ${table} a WHERE a.${column} = $1`, value);
+    },
 
     async list(deleted, afterId, limit) {
       const rows = await connection.all(
@@ -91,11 +90,8 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
       return rows.map((row) => accountOf(realm, row));
     },
 
-    // No username holds an `@`, so a name is one or the other and each look-up has its own index.
     async credentialsByName(name) {
-      const [column, value] = name.includes("@")
-        ? ["email", normalEmail(name)]
-        : ["username_key", usernameKey(name.trim())];
+      const { column, value } = lookUp(name.trim());
       const row = await connection.first(
         `SELECT ${ACCOUNT_COLUMNS}, a.password_hash FROM ${table} a
          WHERE a.${column} = $1 AND a.deleted_at_ms IS NULL`,
@@ -259,6 +255,13 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
       ]);
     },
   };
+}
+
+/** No username holds an `@`, so a name is one or the other and each look-up has its own index. */
+function lookUp(name: string): { readonly column: "email" | "username_key"; readonly value: string } {
+  return name.includes("@")
+    ? { column: "email", value: normalEmail(name) }
+    : { column: "username_key", value: usernameKey(name) };
 }
 
 export function nameKeyOrNull(name: string | null): string | null {

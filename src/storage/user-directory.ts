@@ -1,6 +1,6 @@
 import type { Account } from "../core/accounts.ts";
-import { nameKey } from "../core/identity.ts";
 import type { Slice } from "../core/pages.ts";
+import { nameKey } from "../core/search.ts";
 import type { UserDirectoryReads, UserDirectoryWrites, UserFilter } from "../core/store.ts";
 import { ACCOUNT_COLUMNS, accountOf } from "./accounts.ts";
 import type { Connection, Database, SqlValue } from "./database.ts";
