@@ -3,6 +3,7 @@ import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
 import { isArriving } from "./body.ts";
 import { corsHeaders, isPreflight, preflightReply } from "./cors.ts";
+import { Departures } from "./departures.ts";
 import { Exchange } from "./exchange.ts";
 import type { Services } from "./exchange.ts";
 import { requireSoundHost } from "./host.ts";
@@ -31,6 +32,7 @@ export class Responder {
   /** What every answer carries. Copied whole into each, which is twice as fast as to name them one by one. */
   readonly #everyHeader: Headers;
   readonly #everyJsonHeader: Headers;
+  readonly #departures = new Departures();
   readonly inFlight: InFlight;
   #isClosing = false;
 
@@ -60,18 +62,23 @@ export class Responder {
     socketAddress: string | null,
   ): Promise<Response> {
     const startedMs = performance.now();
+    this.#departures.announce();
     const exchange = this.#exchange(request, params, socketAddress);
     const reply = isPreflight(request) ? preflightReply(request) : await this.#reply(target, exchange);
+    const readyMs = performance.now();
     this.#log.info("request", {
       request: exchange.id,
       method: request.method,
       route: target.route,
       status: reply.status,
-      ms: Math.round((performance.now() - startedMs) * 100) / 100,
+      ms: Math.round((readyMs - startedMs) * 100) / 100,
       client: exchange.clientAddress,
       account: exchange.accountId,
     });
-    return this.#response(exchange, reply);
+    const response = this.#response(exchange, reply);
+    const departure = this.#departures.next(readyMs);
+    if (departure !== null) await departure;
+    return response;
   }
 
   /** For what throws around an answer, where the request is not at hand: what it was is for the operator alone. */
