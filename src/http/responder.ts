@@ -4,6 +4,7 @@ import type { Log } from "../core/log.ts";
 import { isArriving } from "./body.ts";
 import { corsHeaders, isPreflight, preflightReply } from "./cors.ts";
 import { Departures } from "./departures.ts";
+import type { Peer } from "./departures.ts";
 import { Exchange } from "./exchange.ts";
 import type { Services } from "./exchange.ts";
 import { requireSoundHost } from "./host.ts";
@@ -59,11 +60,11 @@ export class Responder {
     target: Target,
     request: Request,
     params: Readonly<Record<string, string | undefined>>,
-    socketAddress: string | null,
+    peer: Peer | null,
   ): Promise<Response> {
     const startedMs = performance.now();
-    this.#departures.announce();
-    const exchange = this.#exchange(request, params, socketAddress);
+    this.#departures.announce(peer, startedMs);
+    const exchange = this.#exchange(request, params, peer?.address ?? null);
     const reply = isPreflight(request) ? preflightReply(request) : await this.#reply(target, exchange);
     const readyMs = performance.now();
     this.#log.info("request", {

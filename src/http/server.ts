@@ -1,4 +1,5 @@
 import type { Log } from "../core/log.ts";
+import type { Peer } from "./departures.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Services } from "./exchange.ts";
 import { withWholeUrl } from "./host.ts";
@@ -61,13 +62,12 @@ export function createServer(parts: {
   follow?: Follow | undefined;
 }): HttpServer {
   const responder = new Responder(parts.services, parts.policy, parts.log);
-  const addresses = new WeakMap<Request, string>();
+  const peers = new WeakMap<Request, Peer>();
   let listening: Bun.Server<undefined> | null = null;
-  const addressOf = (request: Request) =>
-    listening?.requestIP(request)?.address ?? addresses.get(request) ?? null;
+  const peerOf = (request: Request) => listening?.requestIP(request) ?? peers.get(request) ?? null;
 
   const respond: Answer = (target, request, params) =>
-    responder.respond(target, request, params, addressOf(request));
+    responder.respond(target, request, params, peerOf(request));
   const lastResort = (error: unknown) => responder.lastResort(error, parts.fallback);
   const answer = followed(respond, parts.follow);
   const app = createRouter(parts.surfaces, parts.fallback, answer, lastResort);
@@ -78,7 +78,7 @@ export function createServer(parts: {
     routes: parts.surfaces.flatMap(({ routes }) => routes),
 
     async handle(request, address) {
-      if (address !== undefined) addresses.set(request, address);
+      if (address !== undefined) peers.set(request, { address, port: 0 });
       return app.handle(request);
     },
 
@@ -94,7 +94,7 @@ export function createServer(parts: {
         fetch(request, server) {
           const whole = withWholeUrl(request);
           const peer = whole === request ? null : server.requestIP(request);
-          if (peer !== null) addresses.set(whole, peer.address);
+          if (peer !== null) peers.set(whole, peer);
           return app.fetch(whole);
         },
         error: lastResort,

@@ -187,6 +187,14 @@ describe("on the wire", () => {
     for (const wire of [byLength, byChunks]) wire.end();
   });
 
+  test("reads that do not wait for each other's answers are answered one after the other", async () => {
+    const server = await serve(scratchFolder(), UNLIMITED);
+    for (let connection = 0; connection < 5; connection += 1) {
+      const { received } = await exchange(server.url, HEALTH.repeat(6) + NOWHERE);
+      expect(statuses(received)).toEqual([200, 200, 200, 200, 200, 200, 404]);
+    }
+  });
+
   test("S26 nothing in a request line or a header is a 500, and nothing ends the program", async () => {
     const server = await serve(scratchFolder(), UNLIMITED);
     const { token } = await signUp(server);
