@@ -1,6 +1,6 @@
 import type { Item, ItemChange, ItemKey, ItemReads, ItemWrites } from "../core/items.ts";
 import { assignments } from "./assignments.ts";
-import type { Connection, Row } from "./database.ts";
+import type { Connection, Row, WriteConnection } from "./database.ts";
 import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
 import { total } from "./total.ts";
@@ -35,18 +35,16 @@ export function itemReads(connection: Connection): ItemReads {
   };
 }
 
-export function itemWrites(connection: Connection): ItemWrites {
+export function itemWrites(connection: WriteConnection): ItemWrites {
   return {
     ...itemReads(connection),
 
     async insert({ accountId, name, description, createdAtMs }) {
-      const row = await connection.first(
-        `INSERT INTO items (user_id, name, description, created_at_ms) VALUES ($1, $2, $3, $4)
-         RETURNING ${COLUMNS}`,
+      const id = await connection.insert(
+        "INSERT INTO items (user_id, name, description, created_at_ms) VALUES ($1, $2, $3, $4)",
         [accountId, name, description, createdAtMs],
       );
-      if (row === null) throw new Error("an insert into items answered no row");
-      return item(row);
+      return { id, accountId, name, description, createdAtMs, updatedAtMs: null };
     },
 
     async update(id, change, nowMs) {

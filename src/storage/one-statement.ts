@@ -1,7 +1,7 @@
-import type { Connection } from "./database.ts";
+import type { WriteConnection } from "./database.ts";
 
 /** What a write of one statement writes through: it takes no second one. */
-export function forOneStatement(connection: Connection): Connection {
+export function forOneStatement(connection: WriteConnection): WriteConnection {
   let wasAsked = false;
   const take = () => {
     if (wasAsked) throw new Error("a write of one statement asked for another");
@@ -20,6 +20,10 @@ export function forOneStatement(connection: Connection): Connection {
     run(sql, values) {
       take();
       return connection.run(sql, values);
+    },
+    insert(sql, values) {
+      take();
+      return connection.insert(sql, values);
     },
   };
 }

@@ -2,6 +2,7 @@ import { within } from "../core/deadline.ts";
 import { POSTGRES, type Row, type ScriptConnection, type SqlValue } from "./database.ts";
 import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
 import type { Answer, Session } from "./postgres-session.ts";
+import { integer } from "./rows.ts";
 
 /** How a transaction begins, and how long its parts may take. */
 export interface Plan {
@@ -96,6 +97,12 @@ class TransactionConnection implements ScriptConnection {
 
   async run(sql: string, values: readonly SqlValue[] = []): Promise<number> {
     return (await this.#query(sql, values)).count;
+  }
+
+  async insert(sql: string, values: readonly SqlValue[]): Promise<number> {
+    const [row] = (await this.#query(`${sql} RETURNING id`, values)).rows;
+    if (row === undefined) throw new Error("an insert answered no row");
+    return integer(row, "id");
   }
 
   async script(sql: string): Promise<void> {

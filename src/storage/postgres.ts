@@ -9,6 +9,7 @@ import type {
   Snapshot,
   SqlValue,
   StatementListener,
+  WriteConnection,
 } from "./database.ts";
 import { forOneStatement } from "./one-statement.ts";
 import { hasStalePlan } from "./postgres-errors.ts";
@@ -119,15 +120,15 @@ class Postgres implements Database {
     };
   }
 
-  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  write<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     return this.#transact(work, this.#ordinary);
   }
 
-  writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  writeOne<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     return this.#transact((connection) => work(forOneStatement(connection)), this.#one);
   }
 
-  writeUnsynced<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  writeUnsynced<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     return this.#transact(work, this.#unsynced);
   }
 

@@ -56,6 +56,10 @@ export class SqliteHandle {
     return this.#timed(sql, () => this.#prepared(sql, values).run(...values).changes);
   }
 
+  insert(sql: string, values: readonly SqlValue[]): number {
+    return this.#timed(sql, () => Number(this.#prepared(sql, values).run(...values).lastInsertRowid));
+  }
+
   script(sql: string): void {
     this.#timed(sql, () => this.#database.run(sql));
   }

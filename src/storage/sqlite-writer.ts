@@ -294,6 +294,10 @@ class JobConnection implements ScriptConnection {
     return this.#guarded(() => this.#handle.run(sql, values));
   }
 
+  async insert(sql: string, values: readonly SqlValue[]): Promise<number> {
+    return this.#guarded(() => this.#handle.insert(sql, values));
+  }
+
   async script(sql: string): Promise<void> {
     this.#guarded(() => this.#handle.script(sql));
   }

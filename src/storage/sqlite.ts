@@ -5,12 +5,12 @@ import { Fault } from "../core/fault.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import { DatabaseRefused } from "./database.ts";
 import type {
-  Connection,
   ConnectionCounts,
   Database,
   ScriptConnection,
   Snapshot,
   StatementListener,
+  WriteConnection,
 } from "./database.ts";
 import { forOneStatement } from "./one-statement.ts";
 import { integer } from "./rows.ts";
@@ -104,15 +104,15 @@ class Sqlite implements Database {
     });
   }
 
-  write<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  write<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     return this.#writer.write(work, "synced");
   }
 
-  writeUnsynced<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  writeUnsynced<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     return this.#writer.write(work, "unsynced");
   }
 
-  writeOne<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  writeOne<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     return this.#writer.write((connection) => work(forOneStatement(connection)), "statement");
   }
 

@@ -8,7 +8,7 @@ import { accountReads, accountWrites } from "./accounts.ts";
 import { auditReads, auditWrites } from "./audit.ts";
 import type { AuditNotes } from "./audit.ts";
 import { ReferenceViolation, UniqueViolation } from "./database.ts";
-import type { Connection, Database } from "./database.ts";
+import type { Connection, Database, WriteConnection } from "./database.ts";
 import { importReads, importWrites } from "./imports.ts";
 import { itemReads, itemWrites } from "./items.ts";
 import { idempotencyReads, idempotencyWrites } from "./idempotency.ts";
@@ -68,12 +68,12 @@ function reads(connection: Connection, engine: Database["engine"]): Reads {
 
 /** Each noun is made when it is asked for: a write wants one or two, and to make them all costs as much as an insert. */
 class WriteTables implements Writes {
-  readonly #connection: Connection;
+  readonly #connection: WriteConnection;
   readonly #engine: Database["engine"];
   readonly #sealer: AuditSealer;
   #audit: AuditNotes | null = null;
 
-  constructor(connection: Connection, engine: Database["engine"], sealer: AuditSealer) {
+  constructor(connection: WriteConnection, engine: Database["engine"], sealer: AuditSealer) {
     this.#connection = connection;
     this.#engine = engine;
     this.#sealer = sealer;

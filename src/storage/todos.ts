@@ -10,7 +10,7 @@ import type {
 } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import { listed } from "./batches.ts";
-import type { Connection, Row, SqlValue } from "./database.ts";
+import type { Connection, Row, SqlValue, WriteConnection } from "./database.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
 import { total } from "./total.ts";
@@ -23,8 +23,9 @@ const OF_ACCOUNT = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1
   ORDER BY created_at_ms, id LIMIT $2 OFFSET $3`;
 const OF_ACCOUNT_COMPLETED = `SELECT ${COLUMNS} FROM todos WHERE user_id = $1 AND completed = $4
   ORDER BY created_at_ms, id LIMIT $2 OFFSET $3`;
-const INSERT = `INSERT INTO todos (user_id, title, title_key, description, description_key, priority, created_at_ms)
-  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`;
+const INSERT = `INSERT INTO todos
+  (user_id, title, title_key, description, description_key, priority, created_at_ms, completed, version)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE, 1)`;
 
 /** A change with what a search will look in. */
 interface TodoRowChange extends TodoChange {
@@ -106,7 +107,7 @@ function holdsWord(word: string): string {
   return `(${isIn(title)} OR ${isIn(description)})`;
 }
 
-export function todoWrites(connection: Connection): TodoWrites {
+export function todoWrites(connection: WriteConnection): TodoWrites {
   return {
     ...todoReads(connection),
 
@@ -123,7 +124,7 @@ export function todoWrites(connection: Connection): TodoWrites {
     },
 
     async insert({ accountId, title, description, priority, createdAtMs }) {
-      const row = await connection.first(INSERT, [
+      const id = await connection.insert(INSERT, [
         accountId,
         title,
         searchKey(title),
@@ -132,8 +133,8 @@ export function todoWrites(connection: Connection): TodoWrites {
         priority,
         createdAtMs,
       ]);
-      if (row === null) throw new Error("an insert into todos answered no row");
-      return todo(row);
+      const made = { id, accountId, title, description, priority, createdAtMs };
+      return { ...made, completed: false, updatedAtMs: null, version: 1 };
     },
 
     async insertMany(todos) {

@@ -1,4 +1,4 @@
-import type { Connection, Database } from "../storage/database.ts";
+import type { Connection, Database, WriteConnection } from "../storage/database.ts";
 import { keyValues, spanKinds } from "./otlp.ts";
 import { Statements } from "./statements.ts";
 import type { Step, Tracer } from "./tracer.ts";
@@ -15,8 +15,8 @@ export function tracedDatabase(database: Database, tracer: Tracer): Database {
     return (work) =>
       tracer.step(step, () => {
         // Who does the work may be the writer of all requests, in a turn that another of them began.
-        const own = tracer.bound((connection: Connection) =>
-          work(tracedConnection(connection, statements, tracer)),
+        const own = tracer.bound((connection: WriteConnection) =>
+          work(tracedWrite(connection, statements, tracer)),
         );
         return write(own);
       });
@@ -33,6 +33,13 @@ export function tracedDatabase(database: Database, tracer: Tracer): Database {
     ping: () => database.ping(),
     currentTimeMs: () => database.currentTimeMs(),
     close: () => database.close(),
+  };
+}
+
+function tracedWrite(connection: WriteConnection, statements: Statements, tracer: Tracer): WriteConnection {
+  return {
+    ...tracedConnection(connection, statements, tracer),
+    insert: (sql, values) => tracer.step(statements.step(sql), () => connection.insert(sql, values)),
   };
 }
 

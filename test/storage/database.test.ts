@@ -67,6 +67,28 @@ forEachEngine("a database", (engine, open) => {
     expect(await count()).toBe(1);
   });
 
+  test("an insert answers the id of its own row, whatever is written beside it", async () => {
+    const inserts = Array.from({ length: 40 }, (_, index) => {
+      const name = `n${index % 30}`;
+      const insert = database.writeOne(async (connection) => ({
+        name,
+        id: await connection.insert(INSERT, [name]),
+      }));
+      return insert.catch((error: unknown) => {
+        expect(error).toBeInstanceOf(UniqueViolation);
+        return null;
+      });
+    });
+    const made = (await Promise.all(inserts)).filter((row) => row !== null);
+    const kept = await database.reader.all("SELECT id, name FROM notes");
+    expect(made).toHaveLength(30);
+    expect(made.toSorted((one, other) => one.id - other.id)).toEqual(
+      kept
+        .map((row) => ({ name: text(row, "name"), id: integer(row, "id") }))
+        .toSorted((one, other) => one.id - other.id),
+    );
+  });
+
   test("one write's failure leaves the writes beside it whole", async () => {
     const writes = Array.from({ length: 40 }, (_, index) =>
       database.write(async (connection) => {

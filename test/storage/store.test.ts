@@ -182,6 +182,19 @@ forEachEngine("the store", (_, open) => {
       expect(await store.read.todos.byId(todo.id)).toEqual(todo);
     });
 
+    test("what is told of a row that was made is what is read of it", async () => {
+      const { id: accountId } = await insert();
+      for (const description of [null, "Milk"]) {
+        const filled = { accountId, title: "É", description, priority: "high", createdAtMs: NOW_MS } as const;
+        const todo = await store.writeOne((tx) => tx.todos.insert(filled));
+        expect(await store.read.todos.byId(todo.id)).toStrictEqual(todo);
+        const item = await store.write((tx) =>
+          tx.items.insert({ accountId, name: "É", description, createdAtMs: NOW_MS }),
+        );
+        expect(await store.read.items.byId(item.id)).toStrictEqual(item);
+      }
+    });
+
     test("a change and a deletion that name a version are for that one alone", async () => {
       const { id } = await insert(newAccount({ name: "First" }));
       const write = <T>(work: (accounts: AccountWrites) => Promise<T>) =>
