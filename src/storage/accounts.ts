@@ -4,7 +4,7 @@ import { nameKey } from "../core/search.ts";
 import type { AccountReads, AccountRowChange, AccountWrites, NewAccount } from "../core/store.ts";
 import { assignments } from "./assignments.ts";
 import { listed, lots } from "./batches.ts";
-import type { Connection, Row, SqlValue } from "./database.ts";
+import type { Connection, Row, SqlValue, WriteConnection } from "./database.ts";
 import { ownerColumn, personalToken, TOKEN_COLUMNS } from "./personal-tokens.ts";
 import { boolean, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { readSlice } from "./slices.ts";
@@ -160,7 +160,7 @@ export function accountReads(connection: Connection, realm: Realm): AccountReads
   };
 }
 
-export function accountWrites(connection: Connection, realm: Realm): AccountWrites {
+export function accountWrites(connection: WriteConnection, realm: Realm): AccountWrites {
   const table = TABLE[realm];
   const changed = async (assignments: string, condition: string, values: readonly SqlValue[]) => {
     const row = await connection.first(
@@ -207,26 +207,51 @@ export function accountWrites(connection: Connection, realm: Realm): AccountWrit
       ]),
 
     async insert(given: NewAccount) {
-      const row = await connection.first(
+      const {
+        email,
+        username,
+        name,
+        phone,
+        avatar = null,
+        role = realm,
+        isActive = true,
+        createdAtMs,
+      } = given;
+      const id = await connection.insert(
         `INSERT INTO ${table}
-           (email, username, username_key, name, name_key, phone, avatar, password_hash, role, is_active, created_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING ${OWN_COLUMNS}`,
+           (email, username, username_key, name, name_key, phone, avatar, password_hash, role, is_active,
+            credentials_version, created_at_ms, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 1)`,
         [
-          given.email,
-          given.username,
+          email,
+          username,
           given.usernameKey,
-          given.name,
-          nameKeyOrNull(given.name),
-          given.phone,
-          given.avatar ?? null,
+          name,
+          nameKeyOrNull(name),
+          phone,
+          avatar,
           given.passwordHash,
-          given.role ?? realm,
-          given.isActive ?? true,
-          given.createdAtMs,
+          role,
+          isActive,
+          createdAtMs,
         ],
       );
-      if (row === null) throw new Error(`an insert into ${table} answered no row`);
-      return accountOf(realm, row);
+      return {
+        realm,
+        id,
+        email,
+        username,
+        name,
+        phone,
+        avatar,
+        role,
+        isActive,
+        credentialsVersion: 1,
+        createdAtMs,
+        updatedAtMs: null,
+        deletedAtMs: null,
+        version: 1,
+      };
     },
 
     async purge(id) {

@@ -3,7 +3,7 @@ import { isScope } from "../core/caller.ts";
 import type { Scope } from "../core/caller.ts";
 import type { PersonalToken } from "../core/personal-tokens.ts";
 import type { PersonalTokenReads, PersonalTokenWrites } from "../core/store.ts";
-import type { Connection, Row } from "./database.ts";
+import type { Connection, Row, WriteConnection } from "./database.ts";
 import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
 
 const OWNER: Readonly<Record<Realm, string>> = { user: "user_id", admin: "admin_id" };
@@ -32,27 +32,18 @@ export function personalTokenReads(connection: Connection): PersonalTokenReads {
   };
 }
 
-export function personalTokenWrites(connection: Connection): PersonalTokenWrites {
+export function personalTokenWrites(connection: WriteConnection): PersonalTokenWrites {
   return {
     ...personalTokenReads(connection),
 
-    async insert(given) {
-      const row = await connection.first(
+    async insert({ realm, accountId, name, prefix, tokenHash, scopes, createdAtMs, expiresAtMs }) {
+      const id = await connection.insert(
         `INSERT INTO personal_tokens
-           (${OWNER[given.realm]}, name, prefix, token_hash, scopes, created_at_ms, expires_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${OWN_COLUMNS}`,
-        [
-          given.accountId,
-          given.name,
-          given.prefix,
-          given.tokenHash,
-          given.scopes === null ? null : given.scopes.join(" "),
-          given.createdAtMs,
-          given.expiresAtMs,
-        ],
+           (${OWNER[realm]}, name, prefix, token_hash, scopes, created_at_ms, expires_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [accountId, name, prefix, tokenHash, scopes?.join(" ") ?? null, createdAtMs, expiresAtMs],
       );
-      if (row === null) throw new Error("an insert into personal_tokens answered no row");
-      return personalToken(row);
+      return { id, realm, accountId, name, prefix, scopes, createdAtMs, expiresAtMs, lastUsedAtMs: null };
     },
 
     async delete(realm, accountId, id) {

@@ -1,6 +1,6 @@
 import type { RefreshToken, Session, SessionKind } from "../core/sessions.ts";
 import type { SessionReads, SessionWrites } from "../core/store.ts";
-import type { Connection, Row } from "./database.ts";
+import type { Connection, Row, WriteConnection } from "./database.ts";
 import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { total } from "./total.ts";
 
@@ -44,26 +44,28 @@ export function sessionReads(connection: Connection): SessionReads {
   };
 }
 
-export function sessionWrites(connection: Connection): SessionWrites {
+export function sessionWrites(connection: WriteConnection): SessionWrites {
   return {
     ...sessionReads(connection),
 
-    async insert(given) {
-      const row = await connection.first(
+    async insert({ accountId, kind, createdAtMs, endsAtMs, clientAddress, userAgent }) {
+      const id = await connection.insert(
         `INSERT INTO sessions
            (user_id, kind, created_at_ms, last_used_at_ms, ends_at_ms, client_address, user_agent)
-         VALUES ($1, $2, $3, $3, $4, $5, $6) RETURNING ${COLUMNS.replaceAll("s.", "")}`,
-        [
-          given.accountId,
-          given.kind,
-          given.createdAtMs,
-          given.endsAtMs,
-          given.clientAddress,
-          given.userAgent,
-        ],
+         VALUES ($1, $2, $3, $3, $4, $5, $6)`,
+        [accountId, kind, createdAtMs, endsAtMs, clientAddress, userAgent],
       );
-      if (row === null) throw new Error("an insert into sessions answered no row");
-      return session(row);
+      return {
+        id,
+        accountId,
+        kind,
+        createdAtMs,
+        lastUsedAtMs: createdAtMs,
+        endsAtMs,
+        endedAtMs: null,
+        clientAddress,
+        userAgent,
+      };
     },
 
     async insertToken({ sessionId, tokenHash, createdAtMs, expiresAtMs }) {

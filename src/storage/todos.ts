@@ -133,8 +133,17 @@ export function todoWrites(connection: WriteConnection): TodoWrites {
         priority,
         createdAtMs,
       ]);
-      const made = { id, accountId, title, description, priority, createdAtMs };
-      return { ...made, completed: false, updatedAtMs: null, version: 1 };
+      return {
+        id,
+        accountId,
+        title,
+        description,
+        completed: false,
+        priority,
+        createdAtMs,
+        updatedAtMs: null,
+        version: 1,
+      };
     },
 
     async insertMany(todos) {
