@@ -17,7 +17,7 @@ const mayImport: readonly (readonly [from: string, to: readonly string[]])[] = [
   ["surfaces/", ["core/", "http/", "surfaces/*/"]],
   ["app.ts", ["core/", "http/", "surfaces/", "config.ts", "version.ts"]],
   ["config.ts", ["config/"]],
-  ["config/", ["config/", "type core/"]],
+  ["config/", ["config/", "type core/", "core/ip-address.ts"]],
   ["log.ts", ["core/"]],
   ["metrics.ts", ["core/", "version.ts"]],
   ["key-files.ts", ["core/"]],

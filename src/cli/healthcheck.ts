@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { inUrl } from "../core/ip-address.ts";
 
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -49,7 +49,7 @@ export function makeHealthcheckCommand(deadlineMs: number): Command {
 /** A server that listens on every address also listens on this one. */
 function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
-  return isIPv6(host) ? `[${host}]` : host;
+  return inUrl(host);
 }
 
 async function check(server: URL, deadlineMs: number, terminal: Terminal): Promise<number> {

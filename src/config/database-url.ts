@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { inUrl } from "../core/ip-address.ts";
 
 import { bad, good, type Kind, maskedUrl, type Parsed } from "./kinds.ts";
 
@@ -77,8 +77,7 @@ export function composePostgresUrl(parts: {
   readonly user: string;
   readonly password: string | null;
 }): string {
-  const host = isIPv6(parts.host) ? `[${parts.host}]` : parts.host;
   const password = parts.password === null ? "" : `:${encodeURIComponent(parts.password)}`;
   const user = encodeURIComponent(parts.user);
-  return `postgres://${user}${password}@${host}:${parts.port}/${encodeURIComponent(parts.database)}`;
+  return `postgres://${user}${password}@${inUrl(parts.host)}:${parts.port}/${encodeURIComponent(parts.database)}`;
 }

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { ipv6Groups, withoutZone } from "../core/ip-address.ts";
 
 /** What a setting looks like to its reader: never a secret. */
 export type Shown = string | number | boolean | null | readonly string[];
@@ -198,7 +198,9 @@ function hostKind(takes: string): Kind<string> {
     isSecret: false,
     parse(text) {
       const host = text.trim().replace(/^\[(.*)\]$/, "$1");
-      return isIP(host) !== 0 || /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) ? good(host) : bad();
+      return ipv6Groups(withoutZone(host)) !== null || /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host)
+        ? good(host)
+        : bad();
     },
     show: (value) => value,
   };

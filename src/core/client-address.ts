@@ -1,11 +1,10 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { ipv6Groups, isIpv4, withoutZone } from "./ip-address.ts";
 
 /** One spelling for each address: IPv6 in eight groups, an IPv4 address within IPv6 as itself. Null if it is none. */
 export function canonicalAddress(text: string): string | null {
-  if (isIPv4(text)) return text;
-  const [withoutZone = ""] = text.split("%", 1);
-  if (!isIPv6(withoutZone)) return null;
-  const groups = groupsOf(withoutZone);
+  if (isIpv4(text)) return text;
+  const groups = ipv6Groups(withoutZone(text));
+  if (groups === null) return null;
   return mappedIpv4(groups) ?? groups.map((group) => group.toString(16)).join(":");
 }
 
@@ -40,25 +39,6 @@ export function trustedAddress(
 /** Some proxies write the port too: `1.2.3.4:5678` or `[2001:db8::1]:5678`. */
 function withoutPort(entry: string): string {
   return /^\[([^\]]*)\](?::\d{1,5})?$/.exec(entry)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(entry)?.[1] ?? entry;
-}
-
-/** The eight numbers of an IPv6 address that is known to be one. */
-function groupsOf(address: string): readonly number[] {
-  const [left = "", right] = address.split("::");
-  const before = parseGroups(left);
-  if (right === undefined) return before;
-  const after = parseGroups(right);
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => 0);
-  return [...before, ...zeros, ...after];
-}
-
-function parseGroups(text: string): readonly number[] {
-  if (text === "") return [];
-  return text.split(":").flatMap((group) => {
-    if (!group.includes(".")) return [Number.parseInt(group, 16)];
-    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
-    return [a * 256 + b, c * 256 + d];
-  });
 }
 
 function mappedIpv4(groups: readonly number[]): string | null {

@@ -1,3 +1,4 @@
+import { inUrl } from "../core/ip-address.ts";
 import type { Log } from "../core/log.ts";
 import type { Peer } from "./departures.ts";
 import type { Dialect } from "./dialect.ts";
@@ -100,7 +101,7 @@ export function createServer(parts: {
         error: lastResort,
       });
       // Written here, since Bun takes longer to make its own `url` than to begin to listen.
-      return { url: new URL(`http://${host.includes(":") ? `[${host}]` : host}:${listening.port}`) };
+      return { url: new URL(`http://${inUrl(host)}:${listening.port}`) };
     },
 
     inFlight: () => responder.inFlight.size,
