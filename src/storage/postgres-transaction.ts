@@ -15,21 +15,21 @@ export interface Plan {
 
 /** One transaction of one session: all of its work is kept, or none of it. */
 export class Transaction {
-  readonly session: Session;
+  readonly #session: Session;
   readonly #plan: Plan;
   #hasBegun = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(session: Session, plan: Plan) {
-    this.session = session;
+    this.#session = session;
     this.#plan = plan;
   }
 
   async run<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {
-    const connection = new TransactionConnection(this.session, this.#plan.statementMs);
+    const connection = new TransactionConnection(this.#session, this.#plan.statementMs);
     try {
       if (this.#plan.begin !== null)
-        await this.session.query(this.#plan.begin, undefined, this.#plan.beginMs);
+        await this.#session.query(this.#plan.begin, undefined, this.#plan.beginMs);
       this.#hasBegun = true;
       const value = await this.#inTime(work(connection));
       connection.end();
@@ -50,25 +50,25 @@ export class Transaction {
   }
 
   async #commit(): Promise<void> {
-    const { command } = await this.session.query("COMMIT", undefined, this.#plan.beginMs);
+    const { command } = await this.#session.query("COMMIT", undefined, this.#plan.beginMs);
     // The server answers the COMMIT of a failed transaction with ROLLBACK, and no error.
     if (command !== "COMMIT") throw new Error("the transaction was rolled back by the server");
   }
 
   /** Before BEGIN was answered nothing of the work was sent; after it, the server must have undone all of it. */
   mayRunAgain(): boolean {
-    if (!this.#hasBegun) return !this.session.isOpen && !this.session.fellSilent;
+    if (!this.#hasBegun) return !this.#session.isOpen && !this.#session.fellSilent;
     return gaveWay(this.#failure?.error) || hasStalePlan(this.#failure?.error);
   }
 
   /** A connection of which it is not certain that its transaction is over is never used again. */
   async #rollBack(connection: TransactionConnection): Promise<void> {
-    if (!this.session.isOpen || (this.#plan.begin === null && !connection.isBusy)) return;
+    if (!this.#session.isOpen || (this.#plan.begin === null && !connection.isBusy)) return;
     try {
-      await this.session.query("ROLLBACK", undefined, this.#plan.beginMs);
+      await this.#session.query("ROLLBACK", undefined, this.#plan.beginMs);
     } catch {
       // What matters is the error that led here; this one only means that the connection is lost as well.
-      this.session.close();
+      this.#session.close();
     }
   }
 }

@@ -5,13 +5,14 @@ import type {
   Connection,
   ConnectionCounts,
   Database,
+  Row,
   ScriptConnection,
   Snapshot,
   SqlValue,
   StatementListener,
   WriteConnection,
 } from "./database.ts";
-import { forOneStatement } from "./one-statement.ts";
+import { OneStatement } from "./one-statement.ts";
 import { hasStalePlan } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import type { PoolPace } from "./postgres-pool.ts";
@@ -54,6 +55,12 @@ export function openPostgres(options: PostgresOptions): Database {
 }
 
 type Connecting = () => Session | Promise<Session>;
+
+/** What is wanted of an answer, said once rather than in a function for each. */
+type Pick<T> = (answer: Answer) => T;
+const firstRow: Pick<Row | null> = ({ rows }) => rows[0] ?? null;
+const allRows: Pick<readonly Row[]> = ({ rows }) => rows;
+const changes: Pick<number> = ({ count }) => count;
 
 class Postgres implements Database {
   readonly engine = "postgres";
@@ -114,9 +121,9 @@ class Postgres implements Database {
     const alone: Connecting = () => this.#pool.acquire();
     this.reader = {
       dialect: POSTGRES,
-      first: (sql, values) => this.#read(together, sql, values, ({ rows }) => rows[0] ?? null),
-      all: (sql, values) => this.#read(alone, sql, values, ({ rows }) => rows),
-      run: (sql, values) => this.#read(alone, sql, values, ({ count }) => count),
+      first: (sql, values) => this.#read(together, sql, values, firstRow),
+      all: (sql, values) => this.#read(alone, sql, values, allRows),
+      run: (sql, values) => this.#read(alone, sql, values, changes),
     };
   }
 
@@ -125,7 +132,7 @@ class Postgres implements Database {
   }
 
   writeOne<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
-    return this.#transact((connection) => work(forOneStatement(connection)), this.#one);
+    return this.#transact((connection) => work(new OneStatement(connection)), this.#one);
   }
 
   writeUnsynced<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
@@ -162,7 +169,7 @@ class Postgres implements Database {
     connecting: Connecting,
     sql: string,
     values: readonly SqlValue[] = [],
-    pick: (answer: Answer) => T,
+    pick: Pick<T>,
   ): Promise<T> {
     if (!READING.test(sql)) throw new Error("what is asked outside a write must only read");
     for (let attempt = 1; ; attempt += 1) {
@@ -182,17 +189,16 @@ class Postgres implements Database {
 
   async #transact<T>(work: (connection: ScriptConnection) => Promise<T>, plan: Plan): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const transaction = new Transaction(
-        await (plan.begin === null ? this.#pool.share("write") : this.#pool.acquire()),
-        plan,
-      );
+      const connected = plan.begin === null ? this.#pool.share("write") : this.#pool.acquire();
+      const session = connected instanceof Promise ? await connected : connected;
+      const transaction = new Transaction(session, plan);
       try {
         return await transaction.run(work);
       } catch (error) {
-        if (!transaction.session.isOpen) this.#pool.dropIdle();
+        if (!session.isOpen) this.#pool.dropIdle();
         if (attempt === ATTEMPTS || !transaction.mayRunAgain()) throw error;
       } finally {
-        this.#pool.release(transaction.session);
+        this.#pool.release(session);
       }
       // Two that stopped each other must not meet again at once.
       await Bun.sleep(Math.random() * 20 * attempt);

@@ -15,10 +15,19 @@ const LOCKED = 6;
 const OUT_OF_ORDER = new Set([BUSY, LOCKED, 7, 8, 10, 11, 13, 14, 15, 26]);
 const READONLY = 8;
 
+type Prepared = Statement<Row, SqlValue[]>;
+
+/** What is done with a statement, said once rather than in a function for each call. */
+type Ask<T> = (statement: Prepared, values: readonly SqlValue[]) => T;
+const firstRow: Ask<Row | null> = (statement, values) => statement.get(...values);
+const allRows: Ask<readonly Row[]> = (statement, values) => statement.all(...values);
+const changes: Ask<number> = (statement, values) => statement.run(...values).changes;
+const insertedId: Ask<number> = (statement, values) => Number(statement.run(...values).lastInsertRowid);
+
 /** One open handle on the file: runs statements at once, prepared once for each text. */
 export class SqliteHandle {
   readonly #database: BunDatabase;
-  readonly #statements = new Map<string, Statement<Row, SqlValue[]>>();
+  readonly #statements = new Map<string, Prepared>();
   readonly #isReadonly: boolean;
   readonly #onStatement: StatementListener | undefined;
 
@@ -36,11 +45,11 @@ export class SqliteHandle {
   }
 
   first(sql: string, values: readonly SqlValue[] = []): Row | null {
-    return this.#timed(sql, () => this.#prepared(sql, values).get(...values));
+    return this.#asked(sql, values, firstRow);
   }
 
   all(sql: string, values: readonly SqlValue[] = []): readonly Row[] {
-    return this.#timed(sql, () => this.#prepared(sql, values).all(...values));
+    return this.#asked(sql, values, allRows);
   }
 
   /** Row by row, as they are asked for. */
@@ -53,15 +62,22 @@ export class SqliteHandle {
   }
 
   run(sql: string, values: readonly SqlValue[] = []): number {
-    return this.#timed(sql, () => this.#prepared(sql, values).run(...values).changes);
+    return this.#asked(sql, values, changes);
   }
 
   insert(sql: string, values: readonly SqlValue[]): number {
-    return this.#timed(sql, () => Number(this.#prepared(sql, values).run(...values).lastInsertRowid));
+    return this.#asked(sql, values, insertedId);
   }
 
   script(sql: string): void {
-    this.#timed(sql, () => this.#database.run(sql));
+    const startedAtMs = performance.now();
+    try {
+      this.#database.run(sql);
+    } catch (error) {
+      throw translated(error, this.#isReadonly);
+    } finally {
+      this.#onStatement?.(sql, performance.now() - startedAtMs);
+    }
   }
 
   /** Answers false where another connection holds the lock. */
@@ -95,7 +111,18 @@ export class SqliteHandle {
     this.#database.close(true);
   }
 
-  #prepared(sql: string, values: readonly SqlValue[]): Statement<Row, SqlValue[]> {
+  #asked<T>(sql: string, values: readonly SqlValue[], ask: Ask<T>): T {
+    const startedAtMs = performance.now();
+    try {
+      return ask(this.#prepared(sql, values), values);
+    } catch (error) {
+      throw translated(error, this.#isReadonly);
+    } finally {
+      this.#onStatement?.(sql, performance.now() - startedAtMs);
+    }
+  }
+
+  #prepared(sql: string, values: readonly SqlValue[]): Prepared {
     refuseUnbindable(values);
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
@@ -114,17 +141,6 @@ export class SqliteHandle {
       this.#prepared(sql, []).run();
     } catch (error) {
       throw translated(error, this.#isReadonly);
-    }
-  }
-
-  #timed<T>(sql: string, execute: () => T): T {
-    const startedAt = this.#onStatement === undefined ? 0 : performance.now();
-    try {
-      return execute();
-    } catch (error) {
-      throw translated(error, this.#isReadonly);
-    } finally {
-      this.#onStatement?.(sql, performance.now() - startedAt);
     }
   }
 }

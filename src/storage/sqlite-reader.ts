@@ -74,10 +74,14 @@ export class SqliteReader implements Connection {
     if (!this.#hasSnapshot) {
       this.#handle.openSnapshot();
       this.#hasSnapshot = true;
-      setImmediate(() => {
-        if (!this.#isHeld) this.refresh();
-      });
+      this.#refreshAtTurn();
     }
     return this.#handle;
+  }
+
+  #refreshAtTurn(): void {
+    setImmediate(() => {
+      if (!this.#isHeld) this.refresh();
+    });
   }
 }

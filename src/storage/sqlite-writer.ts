@@ -36,13 +36,42 @@ export interface WriterOptions {
 type JobKind = "synced" | "statement" | "unsynced" | "alone";
 
 interface Job {
-  readonly work: (connection: ScriptConnection) => Promise<unknown>;
   readonly kind: JobKind;
   readonly giveUpAtMs: number;
-  readonly settle: (outcome: Outcome) => void;
+  run(connection: ScriptConnection): Promise<void>;
+  settle(outcome: Outcome): void;
 }
 
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
+/** Null where it went well. */
+type Outcome = { readonly error: unknown } | null;
+
+/** A job, and what became of it for whoever asked. */
+class Write<T> implements Job {
+  readonly kind: JobKind;
+  readonly giveUpAtMs: number;
+  readonly #work: (connection: ScriptConnection) => Promise<T>;
+  readonly #result = Promise.withResolvers<T>();
+  #made: { readonly value: T } | null = null;
+
+  constructor(work: (connection: ScriptConnection) => Promise<T>, kind: JobKind, giveUpAtMs: number) {
+    this.#work = work;
+    this.kind = kind;
+    this.giveUpAtMs = giveUpAtMs;
+  }
+
+  get result(): Promise<T> {
+    return this.#result.promise;
+  }
+
+  async run(connection: ScriptConnection): Promise<void> {
+    this.#made = { value: await this.#work(connection) };
+  }
+
+  settle(outcome: Outcome): void {
+    if (outcome !== null) this.#result.reject(outcome.error);
+    else if (this.#made !== null) this.#result.resolve(this.#made.value);
+  }
+}
 
 /**
  * The one writer of an SQLite file. An fsync costs far more than the statements before it, so the jobs that meet
@@ -88,21 +117,11 @@ export class SqliteWriter {
     if (this.#isClosed)
       return Promise.reject(Fault.of({ kind: "unavailable" }, new Error("database is closed")));
     const { lockWaitMs, loneLockWaitMs } = this.#options;
-    return new Promise<T>((resolve, reject) => {
-      let kept: { readonly value: T } | undefined;
-      this.#queue.push({
-        work: async (connection) => {
-          kept = { value: await work(connection) };
-        },
-        kind,
-        giveUpAtMs: performance.now() + (kind === "alone" ? loneLockWaitMs : lockWaitMs),
-        settle: (outcome) => {
-          if ("error" in outcome) reject(outcome.error);
-          else if (kept !== undefined) resolve(kept.value);
-        },
-      });
-      this.#drained ??= this.#drain();
-    });
+    const giveUpAtMs = performance.now() + (kind === "alone" ? loneLockWaitMs : lockWaitMs);
+    const write = new Write(work, kind, giveUpAtMs);
+    this.#queue.push(write);
+    this.#drained ??= this.#drain();
+    return write.result;
   }
 
   async close(): Promise<void> {
@@ -140,9 +159,7 @@ export class SqliteWriter {
       if (!this.#handle.beginImmediate()) return await this.#waitForLock();
       batch = this.#queue.splice(0, this.#nextBatchLength());
       const outcomes = await this.#runAndCommit(batch, isAlone);
-      batch.forEach((job, index) =>
-        job.settle(outcomes[index] ?? { error: new Error("a write had no outcome") }),
-      );
+      for (const [index, outcome] of outcomes.entries()) batch[index]?.settle(outcome);
     } catch (error) {
       for (const job of [...batch, ...this.#queue.splice(0)]) job.settle({ error });
     } finally {
@@ -187,10 +204,10 @@ export class SqliteWriter {
         const hasSavepoint = batch.length > 1 && job.kind !== "statement";
         const outcome = await this.#runJob(job, hasSavepoint, watchdog);
         outcomes.push(outcome);
-        if ("error" in outcome && batch.length === 1) return outcomes;
+        if (outcome !== null && batch.length === 1) return outcomes;
         // A full disk makes SQLite roll the whole transaction back, whoever's statement met it.
         if (!this.#handle.inTransaction)
-          throw "error" in outcome ? outcome.error : new Error("transaction is gone");
+          throw outcome === null ? new Error("transaction is gone") : outcome.error;
       }
       // It watches over what jobs await; a slow disk is not theirs.
       watchdog.stop();
@@ -247,10 +264,10 @@ export class SqliteWriter {
     const connection = new JobConnection(this.#handle);
     if (hasSavepoint) this.#handle.run("SAVEPOINT job");
     try {
-      await watchdog.guard(job.work(connection));
+      await watchdog.guard(job.run(connection));
       connection.refuseIfDoomed();
       if (hasSavepoint) this.#handle.run("RELEASE job");
-      return { value: undefined };
+      return null;
     } catch (error) {
       if (error instanceof Overdue) this.#options.log.error("sqlite.write_overdue", {}, error);
       if (hasSavepoint && this.#handle.inTransaction) {
@@ -271,6 +288,13 @@ export class SqliteWriter {
   }
 }
 
+type Ask<T> = (handle: SqliteHandle, sql: string, values: readonly SqlValue[]) => T;
+const first: Ask<Row | null> = (handle, sql, values) => handle.first(sql, values);
+const all: Ask<readonly Row[]> = (handle, sql, values) => handle.all(sql, values);
+const run: Ask<number> = (handle, sql, values) => handle.run(sql, values);
+const insert: Ask<number> = (handle, sql, values) => handle.insert(sql, values);
+const script: Ask<void> = (handle, sql) => handle.script(sql);
+
 /** What one job writes through; a handle that outlives its job would write into the next one's transaction. */
 class JobConnection implements ScriptConnection {
   readonly dialect = SQLITE;
@@ -282,24 +306,24 @@ class JobConnection implements ScriptConnection {
     this.#handle = handle;
   }
 
-  async first(sql: string, values?: readonly SqlValue[]): Promise<Row | null> {
-    return this.#guarded(() => this.#handle.first(sql, values));
+  async first(sql: string, values: readonly SqlValue[] = []): Promise<Row | null> {
+    return this.#guarded(first, sql, values);
   }
 
-  async all(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]> {
-    return this.#guarded(() => this.#handle.all(sql, values));
+  async all(sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> {
+    return this.#guarded(all, sql, values);
   }
 
-  async run(sql: string, values?: readonly SqlValue[]): Promise<number> {
-    return this.#guarded(() => this.#handle.run(sql, values));
+  async run(sql: string, values: readonly SqlValue[] = []): Promise<number> {
+    return this.#guarded(run, sql, values);
   }
 
   async insert(sql: string, values: readonly SqlValue[]): Promise<number> {
-    return this.#guarded(() => this.#handle.insert(sql, values));
+    return this.#guarded(insert, sql, values);
   }
 
   async script(sql: string): Promise<void> {
-    this.#guarded(() => this.#handle.script(sql));
+    return this.#guarded(script, sql, []);
   }
 
   refuseIfDoomed(): void {
@@ -310,11 +334,11 @@ class JobConnection implements ScriptConnection {
     this.#hasEnded = true;
   }
 
-  #guarded<T>(execute: () => T): T {
+  #guarded<T>(ask: Ask<T>, sql: string, values: readonly SqlValue[]): T {
     if (this.#hasEnded) throw new Error("this write is over: its connection takes no more statements");
     this.refuseIfDoomed();
     try {
-      return execute();
+      return ask(this.#handle, sql, values);
     } catch (error) {
       this.#failure = { error };
       throw error;

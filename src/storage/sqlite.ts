@@ -12,7 +12,7 @@ import type {
   StatementListener,
   WriteConnection,
 } from "./database.ts";
-import { forOneStatement } from "./one-statement.ts";
+import { OneStatement } from "./one-statement.ts";
 import { integer } from "./rows.ts";
 import { SqliteDisk, syncLogLeft } from "./sqlite-disk.ts";
 import type { Disk } from "./sqlite-disk.ts";
@@ -113,7 +113,7 @@ class Sqlite implements Database {
   }
 
   writeOne<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
-    return this.#writer.write((connection) => work(forOneStatement(connection)), "statement");
+    return this.#writer.write((connection) => work(new OneStatement(connection)), "statement");
   }
 
   writeAlone<T>(work: (connection: ScriptConnection) => Promise<T>): Promise<T> {

@@ -31,7 +31,8 @@ export function openStore(
         return await write(async (connection) => {
           const tx = new WriteTables(connection, database.engine, sealer);
           const result = await work(tx);
-          await tx.appendNoted();
+          const noted = tx.appendNoted();
+          if (noted !== undefined) await noted;
           return result;
         });
       } catch (error) {
