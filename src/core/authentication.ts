@@ -11,9 +11,6 @@ import type { Store } from "./store.ts";
 import { CLOCK_LEEWAY_MS } from "./tokens.ts";
 import type { AccessClaims, Tokens } from "./tokens.ts";
 
-/** What a token says by itself: the caller, but for where the request came from. */
-type Bearer = Omit<Caller, "by">;
-
 /** Answers who a request acts for. Every request looks at the account itself, so that a block works at once. */
 export class Authentication {
   readonly #store: Store;
@@ -39,16 +36,14 @@ export class Authentication {
   }
 
   /** Fails with `unauthenticated` without a token, and with `invalid_token` for one that is not good here and now. */
-  async caller(realm: Realm, token: string | null, from: Actor): Promise<Caller> {
-    if (token === null) throw Fault.of({ kind: "unauthenticated" });
-    const found = await (looksPersonal(token)
-      ? this.#byPersonalToken(realm, token)
-      : this.#byAccessToken(realm, token));
-    const { account, sessionId, scopes, expiresAtMs } = found;
-    return { account, sessionId, scopes, expiresAtMs, by: { ...from, account: { realm, id: account.id } } };
+  caller(realm: Realm, token: string | null, from: Actor): Promise<Caller> {
+    if (token === null) return Promise.reject(Fault.of({ kind: "unauthenticated" }));
+    return looksPersonal(token)
+      ? this.#byPersonalToken(realm, token, from)
+      : this.#byAccessToken(realm, token, from);
   }
 
-  async #byAccessToken(realm: Realm, token: string): Promise<Bearer> {
+  async #byAccessToken(realm: Realm, token: string, from: Actor): Promise<Caller> {
     const claims = this.#tokens.verify(token, realm);
     const sessionId = claims.sid ?? null;
     const found = await this.#store.read.accounts(realm).byToken(claims.user_id, sessionId);
@@ -58,7 +53,7 @@ export class Authentication {
     if (this.#isOlder(claims, account)) throw refusedToken("older_than_account");
     if (account.credentialsVersion !== claims.ver) throw refusedToken("credentials_changed");
     if (!sessionOpen) throw refusedToken("session_ended");
-    return { account, sessionId, scopes: null, expiresAtMs: null };
+    return { account, sessionId, scopes: null, expiresAtMs: null, by: as(account, from) };
   }
 
   /**
@@ -70,7 +65,7 @@ export class Authentication {
   }
 
   /** One read for the token and its owner. A token that cannot be one is refused before that. */
-  async #byPersonalToken(realm: Realm, token: string): Promise<Bearer> {
+  async #byPersonalToken(realm: Realm, token: string, from: Actor): Promise<Caller> {
     const problem = personalTokenProblem(token, realm);
     if (problem !== null) throw refusedToken(problem);
     const found = await this.#store.read.accounts(realm).byPersonalToken(personalTokenHash(token));
@@ -79,6 +74,11 @@ export class Authentication {
     if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refusedToken("expired");
     requireLive(found.account);
     this.#uses.note(found.token);
-    return { account: found.account, sessionId: null, scopes, expiresAtMs };
+    return { account: found.account, sessionId: null, scopes, expiresAtMs, by: as(found.account, from) };
   }
+}
+
+/** Whoever sent the request, known by now. */
+function as({ realm, id }: Account, { clientAddress, userAgent, requestId }: Actor): Actor {
+  return { account: { realm, id }, clientAddress, userAgent, requestId };
 }

@@ -5,6 +5,13 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 
 export type Form = ReadonlyMap<string, string>;
 
+/** A request whose body is to be read. */
+export interface Sent {
+  readonly request: Request;
+  /** All of it, once it is there; fails with `too_large` where that is more. */
+  bytes(limitBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 const FORM_TYPE = "application/x-www-form-urlencoded";
 const MULTIPART_TYPE = "multipart/form-data";
 const JSON_TYPE = "application/json";
@@ -14,9 +21,9 @@ export const FORM_TYPES: readonly string[] = [FORM_TYPE, MULTIPART_TYPE];
 const REPLACEMENT = "\ufffd";
 
 /** The body of a JSON route: nothing but JSON, said to be JSON. `alternatives` are named where it is not. */
-export async function readJson(request: Request, alternatives: readonly string[] = []): Promise<unknown> {
-  requireType(request, [JSON_TYPE], alternatives);
-  const text = decodeUtf8(await readBytes(request, MAX_BODY_BYTES));
+export async function readJson(sent: Sent, alternatives: readonly string[] = []): Promise<unknown> {
+  requireType(sent.request, [JSON_TYPE], alternatives);
+  const text = decodeUtf8(await sent.bytes(MAX_BODY_BYTES));
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -26,12 +33,12 @@ export async function readJson(request: Request, alternatives: readonly string[]
 }
 
 /** The text fields of a form, urlencoded or multipart. Of a repeated field the last one counts. */
-export async function readForm(request: Request): Promise<Form> {
-  const type = requireType(request, FORM_TYPES);
-  const bytes = await readBytes(request, MAX_BODY_BYTES);
+export async function readForm(sent: Sent): Promise<Form> {
+  const type = requireType(sent.request, FORM_TYPES);
+  const bytes = await sent.bytes(MAX_BODY_BYTES);
   if (type === FORM_TYPE) return new Map(new URLSearchParams(wellEscaped(decodeUtf8(bytes))));
   const fields = new Map<string, string>();
-  (await parseMultipart(request, bytes)).forEach((value, name) => {
+  (await parseMultipart(sent.request, bytes)).forEach((value, name) => {
     if (typeof value === "string") fields.set(name, value);
   });
   return fields;
@@ -47,16 +54,16 @@ export type Submission =
  * said that it is, is nothing to go by.
  */
 export async function readJsonOrMultipart(
-  request: Request,
+  sent: Sent,
   upload: { readonly field: string; readonly maxBytes: number },
 ): Promise<Submission> {
-  if (requireType(request, [JSON_TYPE, MULTIPART_TYPE]) === JSON_TYPE)
-    return { json: await readJson(request) };
-  const bytes = await readBytes(request, upload.maxBytes + MAX_BODY_BYTES);
+  if (requireType(sent.request, [JSON_TYPE, MULTIPART_TYPE]) === JSON_TYPE)
+    return { json: await readJson(sent) };
+  const bytes = await sent.bytes(upload.maxBytes + MAX_BODY_BYTES);
   const form = new Map<string, string>();
   const files: File[] = [];
   let textBytes = 0;
-  (await parseMultipart(request, bytes)).forEach((value, name) => {
+  (await parseMultipart(sent.request, bytes)).forEach((value, name) => {
     if (typeof value !== "string") {
       if (name === upload.field) files.push(value);
       return;
@@ -111,6 +118,8 @@ function requireType(
   expected: readonly string[],
   alternatives: readonly string[] = [],
 ): string {
+  // Nearly all say this and no more.
+  if (request.headers.get("content-type") === JSON_TYPE && expected.includes(JSON_TYPE)) return JSON_TYPE;
   const { type, parameters } = mediaType(request);
   const charset = parameters
     .map((parameter) => parameter.trim())
@@ -126,9 +135,12 @@ function mediaType(request: Request) {
   return { type: type.trim(), parameters };
 }
 
+/** One for all: without `stream` it keeps nothing from one text to the next. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     throw notUtf8(error);
   }
@@ -138,18 +150,10 @@ function notUtf8(cause?: unknown): Fault {
   return Fault.of({ kind: "malformed", reason: "The body is not valid UTF-8" }, cause);
 }
 
-const arriving = new WeakSet<Request>();
-
-/** Whether the request's body is awaited right now: at the deadline it is the client then that was too slow. */
-export function isArriving(request: Request): boolean {
-  return arriving.has(request);
-}
-
 /** Refuses by the declared length before it reads, and by the counted one while it does. */
 export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > limitBytes) throw Fault.of({ kind: "too_large", limitBytes });
-  arriving.add(request);
   try {
     // With a declared length the server itself reads no more than that, and needs no stream, which costs far more.
     if (declared !== null) return new Uint8Array(await request.arrayBuffer());
@@ -157,8 +161,6 @@ export async function readBytes(request: Request, limitBytes: number): Promise<U
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw Fault.of({ kind: "malformed", reason: "The body could not be read" }, error);
-  } finally {
-    arriving.delete(request);
   }
 }
 

@@ -20,8 +20,11 @@ export function preflightReply(request: Request): Reply {
 }
 
 /** What lets a page of a listed origin, and of no other, read the answer. */
-export function corsHeaders(request: Request, origins: readonly string[]): Record<string, string> {
-  if (origins.length === 0) return {};
+export function corsHeaders(
+  request: Request,
+  origins: readonly string[],
+): Record<string, string> | undefined {
+  if (origins.length === 0) return undefined;
   const origin = request.headers.get("origin");
   if (origin === null || !origins.includes(origin)) return { vary: "Origin" };
   return {

@@ -10,8 +10,8 @@ import { clientKey } from "../core/client-address.ts";
 import type { RateLimitRule, RateLimitStore } from "../core/rate-limit.ts";
 import { bearerToken } from "../core/tokens.ts";
 import { isOriginOf } from "./host.ts";
-import { readForm } from "./body.ts";
-import type { Form } from "./body.ts";
+import { readBytes, readForm } from "./body.ts";
+import type { Form, Sent } from "./body.ts";
 
 /** The budgets that requests count against; each is one, across all the routes that name it. */
 export type LimitName = "register" | "login" | "refresh" | "root_login" | "admin_login";
@@ -34,8 +34,12 @@ export interface Services {
 /** Longer than a body takes that is on its way when its request is read, also on a busy machine. */
 const SLOW_BODY_MS = 250;
 
+/** What a route has read of its request so far, by the names of its parts. */
+export type Values = Record<string, unknown>;
+type AskAgain = (exchange: Exchange, values: Values) => Promise<void>;
+
 /** One request on its way: what is known of it, and who it turned out to be from. */
-export class Exchange {
+export class Exchange implements Sent {
   readonly request: Request;
   /** The path's parameters, decoded. */
   readonly params: Readonly<Record<string, string | undefined>>;
@@ -44,7 +48,8 @@ export class Exchange {
   readonly #services: Services;
   #caller: Caller | null = null;
   #form: Promise<Form> | null = null;
-  #askAgain: (() => Promise<void>) | null = null;
+  #askAgain: { readonly ask: AskAgain; readonly values: Values } | null = null;
+  #isBodyAwaited = false;
 
   constructor(parts: {
     request: Request;
@@ -116,25 +121,38 @@ export class Exchange {
   }
 
   /** What asks again who the request is from, where its body takes long to arrive. */
-  onSlowBody(askAgain: () => Promise<void>): void {
-    this.#askAgain = askAgain;
+  onSlowBody(ask: AskAgain, values: Values): void {
+    this.#askAgain = { ask, values };
+  }
+
+  /** At the deadline it is the client then that was too slow. */
+  get isBodyAwaited(): boolean {
+    return this.#isBodyAwaited;
   }
 
   /**
    * The body, once it is there. Who sends it may take half a minute, and may have lost meanwhile what let them in: else a
    * request that is held open would outlive the password, the session or the role that it came with.
    */
-  async arrived<T>(body: Promise<T>): Promise<T> {
+  async bytes(limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     const { clock } = this.#services;
     const beganMs = clock.nowMs();
-    const whole = await body;
-    if (this.#askAgain !== null && clock.nowMs() - beganMs > SLOW_BODY_MS) await this.#askAgain();
+    let whole: Uint8Array<ArrayBuffer>;
+    this.#isBodyAwaited = true;
+    try {
+      whole = await readBytes(this.request, limitBytes);
+    } finally {
+      this.#isBodyAwaited = false;
+    }
+    if (this.#askAgain !== null && clock.nowMs() - beganMs > SLOW_BODY_MS) {
+      await this.#askAgain.ask(this, this.#askAgain.values);
+    }
     return whole;
   }
 
   /** The body as a form, read once however many parts of the route look at it. */
   form(): Promise<Form> {
-    this.#form ??= this.arrived(readForm(this.request));
+    this.#form ??= readForm(this);
     return this.#form;
   }
 

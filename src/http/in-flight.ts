@@ -1,17 +1,18 @@
 import { SECOND_MS } from "../core/clock.ts";
 
-interface Entry {
+/** One request being worked on. Its outcome is null where that took longer than the limit. */
+export interface Work<T> {
   readonly deadlineMs: number;
-  readonly expire: () => void;
+  readonly outcome: PromiseWithResolvers<T | null>;
 }
 
 /**
  * The requests being worked on. Each has a deadline, kept by one timer for all rather than one for each; and a
  * server that is told to stop waits here for the last of them.
  */
-export class InFlight {
+export class InFlight<T> {
   readonly #limitMs: number;
-  readonly #entries = new Set<Entry>();
+  readonly #works = new Set<Work<T>>();
   #sweeper: ReturnType<typeof setInterval> | null = null;
   #whenIdle: (() => void)[] = [];
   #begun = 0;
@@ -21,33 +22,33 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#works.size;
   }
 
-  /** The work's own result, or `late()` where it takes longer than the limit. */
-  run<T>(work: Promise<T>, late: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const entry: Entry = {
-        deadlineMs: performance.now() + this.#limitMs,
-        expire: () => resolve(late()),
-      };
-      this.#add(entry);
-      work.then(
-        (result) => {
-          this.#remove(entry);
-          resolve(result);
-        },
-        (error: unknown) => {
-          this.#remove(entry);
-          reject(error);
-        },
-      );
-    });
+  begin(): Work<T> {
+    const work = {
+      deadlineMs: performance.now() + this.#limitMs,
+      outcome: Promise.withResolvers<T | null>(),
+    };
+    this.#begun += 1;
+    this.#works.add(work);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SECOND_MS).unref();
+    return work;
+  }
+
+  fulfil(work: Work<T>, result: T): void {
+    this.#end(work);
+    work.outcome.resolve(result);
+  }
+
+  fail(work: Work<T>, error: unknown): void {
+    this.#end(work);
+    work.outcome.reject(error);
   }
 
   /** Fulfils once nothing is being worked on. */
   idle(): Promise<void> {
-    if (this.#entries.size === 0) return Promise.resolve();
+    if (this.#works.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
@@ -67,31 +68,25 @@ export class InFlight {
     for (let count = 0; count < turns && performance.now() < giveUpAtMs;) {
       const begun = this.#begun;
       await new Promise<void>((resolve) => setImmediate(resolve));
-      count = begun === this.#begun && this.#entries.size === 0 ? count + 1 : 0;
+      count = begun === this.#begun && this.#works.size === 0 ? count + 1 : 0;
     }
   }
 
-  #add(entry: Entry): void {
-    this.#begun += 1;
-    this.#entries.add(entry);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SECOND_MS).unref();
-  }
-
-  #remove(entry: Entry): void {
-    this.#entries.delete(entry);
-    if (this.#entries.size > 0) return;
+  #end(work: Work<T>): void {
+    this.#works.delete(work);
+    if (this.#works.size > 0) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** Entries stand in the order in which they came, and so of their deadlines. */
+  /** They stand in the order in which they came, and so of their deadlines. */
   #sweep(): void {
     const nowMs = performance.now();
-    for (const entry of this.#entries) {
-      if (entry.deadlineMs > nowMs) return;
-      this.#entries.delete(entry);
-      entry.expire();
+    for (const work of this.#works) {
+      if (work.deadlineMs > nowMs) return;
+      this.#works.delete(work);
+      work.outcome.resolve(null);
     }
-    if (this.#entries.size === 0 && this.#sweeper !== null) {
+    if (this.#works.size === 0 && this.#sweeper !== null) {
       clearInterval(this.#sweeper);
       this.#sweeper = null;
     }

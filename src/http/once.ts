@@ -15,6 +15,8 @@ export type Once = <T>(
   answer: (result: T) => Reply,
 ) => Promise<Reply>;
 
+const unnamed: Once = async (_body, perform, answer) => answer(await perform(nothingElse));
+
 const NAME = "Idempotency-Key";
 const KEY = new RegExp(`^[\\x21-\\x7e]{1,${IDEMPOTENCY_KEY_MAX_CHARACTERS}}$`);
 
@@ -32,7 +34,7 @@ export const once: Part<Once> = {
   },
   read(exchange) {
     const key = exchange.header(NAME);
-    if (key === null) return async (_body, perform, answer) => answer(await perform(nothingElse));
+    if (key === null) return unnamed;
     if (!KEY.test(key)) {
       const wanted = `Input should be 1 to ${IDEMPOTENCY_KEY_MAX_CHARACTERS} visible ASCII characters`;
       throw Fault.invalid("header", NAME, wanted);

@@ -1,7 +1,6 @@
 import { trustedAddress } from "../core/client-address.ts";
 import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
-import { isArriving } from "./body.ts";
 import { corsHeaders, isPreflight, preflightReply } from "./cors.ts";
 import { Departures } from "./departures.ts";
 import type { Peer } from "./departures.ts";
@@ -9,6 +8,7 @@ import { Exchange } from "./exchange.ts";
 import type { Services } from "./exchange.ts";
 import { requireSoundHost } from "./host.ts";
 import { InFlight } from "./in-flight.ts";
+import type { Work } from "./in-flight.ts";
 import type { Reply } from "./reply.ts";
 import type { Target } from "./router.ts";
 
@@ -34,7 +34,7 @@ export class Responder {
   readonly #everyHeader: Headers;
   readonly #everyJsonHeader: Headers;
   readonly #departures = new Departures();
-  readonly inFlight: InFlight;
+  readonly inFlight: InFlight<Reply>;
   #isClosing = false;
 
   constructor(services: Services, policy: ResponderPolicy, log: Log) {
@@ -65,7 +65,9 @@ export class Responder {
     const startedMs = performance.now();
     this.#departures.announce(peer, startedMs);
     const exchange = this.#exchange(request, params, peer?.address ?? null);
-    const reply = isPreflight(request) ? preflightReply(request) : await this.#reply(target, exchange);
+    const reply = isPreflight(request)
+      ? preflightReply(request)
+      : ((await this.#reply(target, exchange)) ?? this.#late(target, exchange));
     const readyMs = performance.now();
     this.#log.info("request", {
       request: exchange.id,
@@ -114,26 +116,39 @@ export class Responder {
     });
   }
 
-  #reply(target: Target, exchange: Exchange): Promise<Reply> {
-    const late = (): Reply => {
-      if (!isArriving(exchange.request)) {
-        const overdue = Fault.of({ kind: "unavailable" }, new Error("deadline"));
-        return target.dialect.answer(this.#explain(overdue, target, exchange).what);
-      }
-      const reply = target.dialect.answer({ kind: "malformed", reason: "The body did not arrive in time" });
-      // Else the connection would stay open for the rest, however slowly it comes.
-      return { ...reply, headers: { ...reply.headers, connection: "close" } };
-    };
-    return this.inFlight.run(this.#work(target, exchange), late);
+  /** Null at the deadline. */
+  #reply(target: Target, exchange: Exchange): Promise<Reply | null> {
+    const work = this.inFlight.begin();
+    void this.#work(work, target, exchange);
+    return work.outcome.promise;
   }
 
-  async #work(target: Target, exchange: Exchange): Promise<Reply> {
+  /** Gives the work its outcome, whatever becomes of it. */
+  async #work(work: Work<Reply>, target: Target, exchange: Exchange): Promise<void> {
     try {
       requireSoundHost(exchange.request);
-      return await target.handle(exchange);
+      this.inFlight.fulfil(work, await target.handle(exchange));
     } catch (error) {
-      return target.dialect.answer(this.#explain(error, target, exchange).what);
+      this.#refuse(work, target, exchange, error);
     }
+  }
+
+  #refuse(work: Work<Reply>, target: Target, exchange: Exchange, error: unknown): void {
+    try {
+      this.inFlight.fulfil(work, target.dialect.answer(this.#explain(error, target, exchange).what));
+    } catch (unforeseen) {
+      this.inFlight.fail(work, unforeseen);
+    }
+  }
+
+  #late(target: Target, exchange: Exchange): Reply {
+    if (!exchange.isBodyAwaited) {
+      const overdue = Fault.of({ kind: "unavailable" }, new Error("deadline"));
+      return target.dialect.answer(this.#explain(overdue, target, exchange).what);
+    }
+    const reply = target.dialect.answer({ kind: "malformed", reason: "The body did not arrive in time" });
+    // Else the connection would stay open for the rest, however slowly it comes.
+    return { ...reply, headers: { ...reply.headers, connection: "close" } };
   }
 
   /** What the client is told, and, where that hides something, what the operator is. */
@@ -161,12 +176,13 @@ export class Responder {
     headers.set("x-request-id", exchange.id);
     if (this.#isClosing) headers.set("connection", "close");
     addHeaders(headers, corsHeaders(exchange.request, this.#services.cors.origins));
-    if (reply.headers !== undefined) addHeaders(headers, reply.headers);
+    addHeaders(headers, reply.headers);
     return response;
   }
 }
 
 /** Each takes the place of one of its name. */
-function addHeaders(headers: Headers, more: Readonly<Record<string, string>>): void {
+function addHeaders(headers: Headers, more: Readonly<Record<string, string>> | undefined): void {
+  if (more === undefined) return;
   for (const [name, value] of Object.entries(more)) headers.set(name, value);
 }

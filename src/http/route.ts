@@ -13,7 +13,7 @@ import type { AnyFault, FaultKind, FieldProblem, Noun } from "../core/fault.ts";
 import { FORM_TYPES, isForm, readJson, readJsonOrMultipart } from "./body.ts";
 import type { Form } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
-import type { Exchange, LimitName } from "./exchange.ts";
+import type { Exchange, LimitName, Values } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
 import { readObject, takesNull } from "./schema.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
@@ -85,23 +85,31 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
   const inputs = parts.filter(([, part]) => part.kind === "input");
   // Only they are asked again, and only where a body may come.
   const askers = method === "GET" ? [] : guards.filter(([, part]) => part.documents.realm !== undefined);
+  const askAgain = async (exchange: Exchange, values: Values) => {
+    for (const [name, asker] of askers) values[name] = await asker.read(exchange);
+  };
 
   return {
     method,
     path,
     docs: { ...docs, parts: parts.map(([, part]) => part.documents) },
     async handle(exchange) {
-      const values: Record<string, unknown> = {};
+      const values: Values = {};
       for (const [name, guard] of guards) {
         const read = guard.read(exchange);
         values[name] = read instanceof Promise ? await read : read;
       }
-      if (askers.length > 0) {
-        exchange.onSlowBody(async () => {
-          for (const [name, asker] of askers) values[name] = await asker.read(exchange);
-        });
+      if (askers.length > 0) exchange.onSlowBody(askAgain, values);
+      let problems: readonly FieldProblem[] = [];
+      for (const [name, input] of inputs) {
+        try {
+          const read = input.read(exchange);
+          values[name] = read instanceof Promise ? await read : read;
+        } catch (error) {
+          problems = [...problems, ...problemsIn(error)];
+        }
       }
-      if (inputs.length > 0) await readInputs(inputs, exchange, values);
+      if (problems.length > 0) throw Fault.of({ kind: "invalid", problems });
       if (!isComplete(takes, values))
         throw new Error(`${method} ${path}: a part of the request was not read`);
       const reply = run(values, exchange);
@@ -111,25 +119,13 @@ export function route<P extends Parts>(method: Method, path: string, spec: Route
   };
 }
 
-async function readInputs(
-  inputs: readonly (readonly [string, Part<unknown>])[],
-  exchange: Exchange,
-  values: Record<string, unknown>,
-): Promise<void> {
-  const problems: FieldProblem[] = [];
-  for (const [name, input] of inputs) {
-    try {
-      const read = input.read(exchange);
-      values[name] = read instanceof Promise ? await read : read;
-    } catch (error) {
-      if (!(error instanceof Fault) || error.what.kind !== "invalid") throw error;
-      problems.push(...error.what.problems);
-    }
-  }
-  if (problems.length > 0) throw Fault.of({ kind: "invalid", problems });
+/** Of an input that is wrong; whatever else it failed with is thrown again. */
+function problemsIn(error: unknown): readonly FieldProblem[] {
+  if (!(error instanceof Fault) || error.what.kind !== "invalid") throw error;
+  return error.what.problems;
 }
 
-function isComplete<P extends Parts>(takes: P, values: Record<string, unknown>): values is Inputs<P> {
+function isComplete<P extends Parts>(takes: P, values: Values): values is Inputs<P> {
   for (const name in takes) if (!(name in values)) return false;
   return true;
 }
@@ -208,7 +204,7 @@ export function json<S extends TObject>(
     kind: "input",
     documents: { json: schema, fails: BODY_FAILS },
     async read(exchange) {
-      const body = await exchange.arrived(readJson(exchange.request));
+      const body = await readJson(exchange);
       const ignored = exchange.isAdmin ? [] : adminOnly;
       return valueOf(readObject(schema, body, "body", ignored));
     },
@@ -239,7 +235,7 @@ export function jsonOrForm<Json extends TObject, Fields extends TObject>(
     documents: { json: jsonSchema, form: formSchema, fails: BODY_FAILS },
     async read(exchange) {
       if (isForm(exchange.request)) return { form: formFields(formSchema, await exchange.form()) };
-      const body = await exchange.arrived(readJson(exchange.request, FORM_TYPES));
+      const body = await readJson(exchange, FORM_TYPES);
       return { json: valueOf(readObject(jsonSchema, body, "body")) };
     },
   };
@@ -259,7 +255,7 @@ export function jsonOrMultipart<S extends TObject>(
     kind: "input",
     documents: { json: schema, upload, fails: BODY_FAILS },
     async read(exchange) {
-      const sent = await exchange.arrived(readJsonOrMultipart(exchange.request, upload));
+      const sent = await readJsonOrMultipart(exchange, upload);
       if ("json" in sent) return { fields: valueOf(readObject(schema, sent.json, "body")), file: null };
       const values = formValues(schema, sent.form, upload.field);
       return { fields: valueOf(readObject(schema, values, "form")), file: sent.file };
