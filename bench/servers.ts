@@ -55,9 +55,10 @@ export function startLimit(
   port: number,
   script: "server.ts" | "postgres.ts",
   database: string,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const command = [process.execPath, join(ROOT, "bench/limit", script)];
-  return start(command, folder, port, { DATABASE: database, SECRET });
+  return start(command, folder, port, { DATABASE: database, SECRET, ...settings });
 }
 
 async function start(

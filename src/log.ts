@@ -44,11 +44,14 @@ function isoTimes(): (atMs: number) => string {
   };
 }
 
-/** The fields are not copied behind what every line begins with: that would take as long as all the rest. */
+/**
+ * The fields are not copied behind what every line begins with: that would take as long as all the rest. And they are
+ * looked through by themselves, since to look through the whole line takes twice as long as to make it.
+ */
 function jsonLine(time: string, level: LogLevel, event: string, fields: LogFields): string {
-  const told = JSON.stringify(fields);
-  const begin = `{"time":"${time}","level":"${level}","event":${JSON.stringify(event)}`;
-  return oneLine(told === "{}" ? `${begin}}` : `${begin},${told.slice(1)}`);
+  const told = oneLine(JSON.stringify(fields));
+  const begin = `{"time":"${time}","level":"${level}","event":${oneLine(JSON.stringify(event))}`;
+  return told === "{}" ? `${begin}}` : `${begin},${told.slice(1)}`;
 }
 
 const COLOR: Readonly<Record<LogLevel, string>> = {
@@ -78,10 +81,11 @@ function prettyValue(value: LogFields[string]): string {
 
 /** Control characters could end the line, or rewrite it on the terminal of whoever reads it. */
 function oneLine(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** An error with its stack and what caused it: the operator sees what the client must not. */
