@@ -18,6 +18,7 @@ export class Transaction {
   readonly #session: Session;
   readonly #plan: Plan;
   #hasBegun = false;
+  #isCommitting = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(session: Session, plan: Plan) {
@@ -50,9 +51,18 @@ export class Transaction {
   }
 
   async #commit(): Promise<void> {
+    this.#isCommitting = true;
     const { command } = await this.#session.query("COMMIT", undefined, this.#plan.beginMs);
     // The server answers the COMMIT of a failed transaction with ROLLBACK, and no error.
     if (command !== "COMMIT") throw new Error("the transaction was rolled back by the server");
+  }
+
+  /**
+   * Of one that failed: whether nothing of it is kept, for sure, so that its parts may be done anew. Where its connection
+   * fell silent they have waited long enough.
+   */
+  get isUndone(): boolean {
+    return this.#session.isOpen || !(this.#isCommitting || this.#session.fellSilent);
   }
 
   /** Before BEGIN was answered nothing of the work was sent; after it, the server must have undone all of it. */

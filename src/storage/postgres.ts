@@ -14,6 +14,7 @@ import type {
 } from "./database.ts";
 import { OneStatement } from "./one-statement.ts";
 import { hasStalePlan } from "./postgres-errors.ts";
+import { GroupCommit } from "./postgres-group-commit.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import type { PoolPace } from "./postgres-pool.ts";
 import type { Answer, Session } from "./postgres-session.ts";
@@ -66,6 +67,8 @@ class Postgres implements Database {
   readonly engine = "postgres";
   readonly reader: Connection;
   readonly #pool: PostgresPool;
+  /** Null behind PgBouncer: without prepared statements the driver sends one at a time. */
+  readonly #together: GroupCommit | null;
   readonly #statementMs: number;
   readonly #ordinary: Plan;
   readonly #unsynced: Plan;
@@ -95,6 +98,9 @@ class Postgres implements Database {
       statementMs: this.#statementMs,
       totalMs: STATEMENTS_IN_A_WRITE * statementTimeoutMs,
     };
+    this.#together = options.prepare
+      ? new GroupCommit(this.#pool, this.#ordinary, (work) => this.#writeOneAlone(work))
+      : null;
     this.#unsynced = {
       ...this.#ordinary,
       begin: `${this.#ordinary.begin}; SET LOCAL synchronous_commit = off`,
@@ -132,7 +138,7 @@ class Postgres implements Database {
   }
 
   writeOne<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
-    return this.#transact((connection) => work(new OneStatement(connection)), this.#one);
+    return this.#together === null ? this.#writeOneAlone(work) : this.#together.write(work);
   }
 
   writeUnsynced<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
@@ -148,7 +154,8 @@ class Postgres implements Database {
   }
 
   connections(): ConnectionCounts {
-    return this.#pool.counts();
+    const counts = this.#pool.counts();
+    return { ...counts, waiting: counts.waiting + (this.#together?.waiting ?? 0) };
   }
 
   async ping(): Promise<void> {
@@ -161,7 +168,12 @@ class Postgres implements Database {
   }
 
   close(): Promise<void> {
+    this.#together?.flush();
     return this.#pool.close();
+  }
+
+  #writeOneAlone<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
+    return this.#transact((connection) => work(new OneStatement(connection)), this.#one);
   }
 
   /** Reading twice does no harm, so neither a server that restarts nor a schema that changes costs anybody an error. */

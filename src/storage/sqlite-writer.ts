@@ -2,6 +2,8 @@ import { Fault } from "../core/fault.ts";
 import type { Log } from "../core/log.ts";
 import { type Row, type ScriptConnection, SQLITE, type SqlValue } from "./database.ts";
 import type { Disk } from "./sqlite-disk.ts";
+import { QueuedWrite } from "./queued-write.ts";
+import type { Job, Outcome } from "./queued-write.ts";
 import type { SqliteHandle } from "./sqlite-handle.ts";
 
 /** Bounds how long the first write of a batch waits for the last. */
@@ -35,41 +37,19 @@ export interface WriterOptions {
  */
 type JobKind = "synced" | "statement" | "unsynced" | "alone";
 
-interface Job {
+interface SqliteJob extends Job<ScriptConnection> {
   readonly kind: JobKind;
   readonly giveUpAtMs: number;
-  run(connection: ScriptConnection): Promise<void>;
-  settle(outcome: Outcome): void;
 }
 
-/** Null where it went well. */
-type Outcome = { readonly error: unknown } | null;
-
-/** A job, and what became of it for whoever asked. */
-class Write<T> implements Job {
+class SqliteWrite<T> extends QueuedWrite<T, ScriptConnection> implements SqliteJob {
   readonly kind: JobKind;
   readonly giveUpAtMs: number;
-  readonly #work: (connection: ScriptConnection) => Promise<T>;
-  readonly #result = Promise.withResolvers<T>();
-  #made: { readonly value: T } | null = null;
 
   constructor(work: (connection: ScriptConnection) => Promise<T>, kind: JobKind, giveUpAtMs: number) {
-    this.#work = work;
+    super(work);
     this.kind = kind;
     this.giveUpAtMs = giveUpAtMs;
-  }
-
-  get result(): Promise<T> {
-    return this.#result.promise;
-  }
-
-  async run(connection: ScriptConnection): Promise<void> {
-    this.#made = { value: await this.#work(connection) };
-  }
-
-  settle(outcome: Outcome): void {
-    if (outcome !== null) this.#result.reject(outcome.error);
-    else if (this.#made !== null) this.#result.resolve(this.#made.value);
   }
 }
 
@@ -82,7 +62,7 @@ class Write<T> implements Job {
 export class SqliteWriter {
   readonly #handle: SqliteHandle;
   readonly #options: WriterOptions;
-  #queue: Job[] = [];
+  #queue: SqliteJob[] = [];
   #drained: Promise<void> | null = null;
   #isWriting = false;
   #isClosed = false;
@@ -118,7 +98,7 @@ export class SqliteWriter {
       return Promise.reject(Fault.of({ kind: "unavailable" }, new Error("database is closed")));
     const { lockWaitMs, loneLockWaitMs } = this.#options;
     const giveUpAtMs = performance.now() + (kind === "alone" ? loneLockWaitMs : lockWaitMs);
-    const write = new Write(work, kind, giveUpAtMs);
+    const write = new SqliteWrite(work, kind, giveUpAtMs);
     this.#queue.push(write);
     this.#drained ??= this.#drain();
     return write.result;
@@ -152,7 +132,7 @@ export class SqliteWriter {
   async #writeBatch(): Promise<void> {
     this.#isWriting = true;
     const isAlone = this.#queue[0]?.kind === "alone";
-    let batch: readonly Job[] = [];
+    let batch: readonly SqliteJob[] = [];
     try {
       if (isAlone) this.#adapt("alone");
       if (this.#failure !== null) throw this.#failure;
@@ -196,7 +176,7 @@ export class SqliteWriter {
     return nextAlone === 0 ? 1 : nextAlone === -1 ? BATCH_JOBS : Math.min(nextAlone, BATCH_JOBS);
   }
 
-  async #runAndCommit(batch: readonly Job[], isAlone: boolean): Promise<readonly Outcome[]> {
+  async #runAndCommit(batch: readonly SqliteJob[], isAlone: boolean): Promise<readonly Outcome[]> {
     const watchdog = new Watchdog(this.#options.watchdogMs ?? WATCHDOG_MS);
     const outcomes: Outcome[] = [];
     try {
@@ -260,7 +240,7 @@ export class SqliteWriter {
     }
   }
 
-  async #runJob(job: Job, hasSavepoint: boolean, watchdog: Watchdog): Promise<Outcome> {
+  async #runJob(job: SqliteJob, hasSavepoint: boolean, watchdog: Watchdog): Promise<Outcome> {
     const connection = new JobConnection(this.#handle);
     if (hasSavepoint) this.#handle.run("SAVEPOINT job");
     try {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { type Log, silentLog } from "../../src/core/log.ts";
-import { type Connection, type Database, UniqueViolation } from "../../src/storage/database.ts";
+import { UniqueViolation } from "../../src/storage/database.ts";
+import type { Connection, Database, WriteConnection } from "../../src/storage/database.ts";
 import { openPostgres, type PostgresOptions } from "../../src/storage/postgres.ts";
 import { integer } from "../../src/storage/rows.ts";
 import { eventually } from "../support/eventually.ts";
@@ -533,21 +534,129 @@ function suite(folder: string): void {
     expect(sent).toEqual([INCREMENT]);
   });
 
-  test("writes of one statement spread evenly over two thirds of the connections", async () => {
-    const db = database({ poolMax: 6 });
-    await Promise.all(Array.from({ length: 6 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
-    const rows = await Promise.all(
-      Array.from({ length: 8 }, (_, index) =>
-        db.writeOne((connection) =>
-          connection.first(
-            "INSERT INTO notes (id) VALUES ($1) RETURNING pg_sleep(0.01), pg_backend_pid() AS pid",
-            [80 + index],
+  test("writes of one statement that meet share a transaction; fewer than four go each by itself", async () => {
+    const db = database();
+    const transactions = async (ids: readonly number[]) => {
+      const rows = await Promise.all(
+        ids.map((id) =>
+          db.writeOne((connection) =>
+            connection.first("INSERT INTO notes (id) VALUES ($1) RETURNING pg_current_xact_id() AS tx", [id]),
           ),
         ),
-      ),
-    );
-    const shares = Object.values(Object.groupBy(rows, (row) => String(row?.["pid"])));
-    expect(shares.map((share) => share?.length)).toEqual([2, 2, 2, 2]);
+      );
+      return new Set(rows.map((row) => row?.["tx"])).size;
+    };
+    expect(await transactions([80, 81, 82])).toBe(3);
+    expect(await transactions([83, 84, 85, 86])).toBe(1);
+  });
+
+  describe("of writes of one statement that share a transaction", () => {
+    const insert = (id: number) => (connection: WriteConnection) =>
+      connection.first(
+        "INSERT INTO notes (id) VALUES ($1) RETURNING id, pg_sleep(0.01), pg_backend_pid() AS pid",
+        [id],
+      );
+    const kept = async (db: Database, from: number, to: number) => {
+      const rows = await db.reader.all("SELECT id FROM notes WHERE id BETWEEN $1 AND $2 ORDER BY id", [
+        from,
+        to,
+      ]);
+      return rows.map((row) => integer(row, "id"));
+    };
+
+    test("one that fails takes none with it: each is done anew, evenly over two thirds of the connections", async () => {
+      const db = database({ poolMax: 6 });
+      await Promise.all(Array.from({ length: 6 }, () => db.reader.all("SELECT pg_sleep(0.02)")));
+      const ids = [101, 102, 103, 104, 105, 106, 107, 108];
+      const taken = failureOf(
+        db.writeOne((connection) => connection.run("INSERT INTO notes (id) VALUES (1)")),
+      );
+      const rows = await Promise.all(ids.map((id) => db.writeOne(insert(id))));
+      expect(await taken).toBeInstanceOf(UniqueViolation);
+      expect(rows.map((row) => integer(row ?? {}, "id"))).toEqual(ids);
+      expect(await kept(db, 101, 108)).toEqual(ids);
+      const shares = Object.values(Object.groupBy(rows, (row) => String(row?.["pid"])));
+      expect(shares.map((share) => share?.length).toSorted()).toEqual([2, 2, 2, 2]);
+    });
+
+    test("one whose work fails after its statement takes none with it, and is kept as it is alone", async () => {
+      const db = database();
+      const failing = failureOf(
+        db.writeOne(async (connection) => {
+          await insert(111)(connection);
+          throw new Error("no");
+        }),
+      );
+      await Promise.all([112, 113, 114].map((id) => db.writeOne(insert(id))));
+      expect(await failing).toMatchObject({ message: "no" });
+      expect(await kept(db, 111, 114)).toEqual([111, 112, 113, 114]);
+    });
+
+    test("one that waits for a lock keeps the others waiting no longer than a moment", async () => {
+      const db = database({ poolMax: 12, statementTimeoutMs: 5_000 });
+      const done: number[] = [];
+      let writes: Promise<unknown> = Promise.resolve();
+      await failureOf(
+        db.write(async (connection) => {
+          await insert(121)(connection);
+          writes = Promise.all(
+            [121, 122, 123, 124, 125].map(async (id) => {
+              await db.writeOne(insert(id));
+              done.push(id);
+            }),
+          );
+          await eventually(() => expect(done.toSorted()).toEqual([122, 123, 124, 125]));
+          throw new Error("no");
+        }),
+      );
+      await writes;
+      expect(done.at(-1)).toBe(121);
+      expect(await kept(db, 121, 125)).toEqual([121, 122, 123, 124, 125]);
+    });
+
+    test("S32 a connection that breaks before the commit costs none of them anything", async () => {
+      const db = database({ poolMax: 12 });
+      const end = "UPDATE notes SET n = n WHERE id = 1 AND pg_terminate_backend(pg_backend_pid())";
+      const broken = failureOf(db.writeOne((connection) => connection.run(end)));
+      const before = await total(db);
+      await Promise.all([1, 2, 3, 4, 5].map(() => db.writeOne((connection) => increment(connection, 2))));
+      expect(await broken).toMatchObject(UNAVAILABLE);
+      expect(await total(db)).toBe(before + 5);
+    });
+
+    test("S32 where the commit was not answered none is done anew: all may have been kept", async () => {
+      const db = database();
+      let runs = 0;
+      await db.writeAlone((connection) =>
+        connection.script(`
+          CREATE TABLE fragile (id BIGINT);
+          CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+          CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON fragile
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION break_off()`),
+      );
+      const writes = Array.from({ length: 5 }, () =>
+        failureOf(
+          db.writeOne((connection) => {
+            runs += 1;
+            return connection.run("INSERT INTO fragile (id) VALUES (1)");
+          }),
+        ),
+      );
+      for (const failure of await Promise.all(writes)) expect(failure).toMatchObject(UNAVAILABLE);
+      expect(runs).toBe(5);
+    });
+
+    test("those that wait as the database is closed end, and are kept where they say so", async () => {
+      const db = database();
+      await db.ping();
+      const writes = [131, 132, 133, 134, 135].map((id) => db.writeOne(insert(id)).then(() => id));
+      const [ended] = await Promise.all([Promise.allSettled(writes), db.close()]);
+      const said = ended.flatMap((end) => (end.status === "fulfilled" ? [end.value] : []));
+      for (const end of ended) if (end.status === "rejected") expect(end.reason).toMatchObject(UNAVAILABLE);
+      expect(await kept(database(), 131, 135)).toEqual(said);
+      expect(await failureOf(db.writeOne(insert(136)))).toMatchObject(UNAVAILABLE);
+    });
   });
 
   test("a write of one statement never becomes a part of somebody else's", async () => {

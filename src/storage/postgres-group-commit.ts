@@ -1,0 +1,132 @@
+import type { WriteConnection } from "./database.ts";
+import { OneStatement } from "./one-statement.ts";
+import type { PostgresPool } from "./postgres-pool.ts";
+import { Transaction } from "./postgres-transaction.ts";
+import type { Plan } from "./postgres-transaction.ts";
+import { QueuedWrite } from "./queued-write.ts";
+import type { Job, Outcome } from "./queued-write.ts";
+
+/** Fewer are as well off each by itself: a group takes three round trips, and one write a single one. */
+const FEWEST_TOGETHER = 4;
+/** Bounds how long the first waits for the last, and how much is done again where one fails. */
+const MOST_TOGETHER = 128;
+/** While the server is at one the next is gathered and sent; with more they would be smaller. */
+const GROUPS_AT_ONCE = 2;
+/** Whoever waits longer for a lock waits alone. */
+const LOCK_WAIT_MS = 50;
+
+type Write = (connection: WriteConnection) => Promise<void>;
+
+/**
+ * Writes of one statement that meet share a transaction, since a commit costs PostgreSQL several times what an insert
+ * does: docs/decisions/0022-inserts-share-a-commit.md. One that fails takes the others back with it, and then each is
+ * done anew, alone, and fails or not by itself. No promise settles before the commit was answered.
+ */
+export class GroupCommit {
+  readonly #pool: PostgresPool;
+  readonly #plan: Plan;
+  readonly #alone: (work: Write) => Promise<void>;
+  readonly #queue: Job<WriteConnection>[] = [];
+  #groups = 0;
+  #loners = 0;
+  #isPlanned = false;
+
+  /** `ordinary` is how a transaction begins; `alone` does one write as its own transaction. */
+  constructor(pool: PostgresPool, ordinary: Plan, alone: (work: Write) => Promise<void>) {
+    this.#pool = pool;
+    this.#plan = { ...ordinary, begin: `${ordinary.begin}; SET LOCAL lock_timeout = ${LOCK_WAIT_MS}` };
+    this.#alone = alone;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  write<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
+    const write = new QueuedWrite(work);
+    this.#queue.push(write);
+    this.#planSending();
+    return write.result;
+  }
+
+  /** Begins all that waits, as the pool is about to close. */
+  flush(): void {
+    for (const job of this.#queue.splice(0)) void this.#runAlone(job);
+  }
+
+  /** At the end of a turn of the event loop, for all who come in it. */
+  #planSending(): void {
+    if (this.#isPlanned || this.#queue.length === 0) return;
+    this.#isPlanned = true;
+    setImmediate(() => {
+      this.#isPlanned = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    while (this.#queue.length >= FEWEST_TOGETHER && this.#groups < GROUPS_AT_ONCE) {
+      void this.#sendGroup(this.#queue.splice(0, MOST_TOGETHER));
+    }
+    if (this.#queue.length >= FEWEST_TOGETHER) return;
+    for (const job of this.#queue.splice(0, FEWEST_TOGETHER - this.#loners)) void this.#sendLoner(job);
+  }
+
+  async #sendGroup(jobs: readonly Job<WriteConnection>[]): Promise<void> {
+    this.#groups += 1;
+    if (!(await this.#runTogether(jobs))) for (const job of jobs) void this.#runAlone(job);
+    this.#groups -= 1;
+    this.#planSending();
+  }
+
+  async #sendLoner(job: Job<WriteConnection>): Promise<void> {
+    this.#loners += 1;
+    await overOrLate(this.#runAlone(job));
+    this.#loners -= 1;
+    this.#planSending();
+  }
+
+  /** Answers false where nothing of them is kept and each may do better by itself. */
+  async #runTogether(jobs: readonly Job<WriteConnection>[]): Promise<boolean> {
+    let outcome: Outcome = null;
+    try {
+      const session = await this.#pool.acquire();
+      const transaction = new Transaction(session, this.#plan);
+      try {
+        await transaction.run((connection) => runEach(jobs, connection));
+      } catch (error) {
+        if (!session.isOpen) this.#pool.dropIdle();
+        if (transaction.isUndone) return false;
+        throw error;
+      } finally {
+        this.#pool.release(session);
+      }
+    } catch (error) {
+      outcome = { error };
+    }
+    for (const job of jobs) job.settle(outcome);
+    return true;
+  }
+
+  async #runAlone(job: Job<WriteConnection>): Promise<void> {
+    try {
+      await this.#alone((connection) => job.run(connection));
+      job.settle(null);
+    } catch (error) {
+      job.settle({ error });
+    }
+  }
+}
+
+async function overOrLate(work: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, LOCK_WAIT_MS);
+  await Promise.race([work, late.promise]);
+  clearTimeout(timer);
+}
+
+/** Fails as the first of them that fails, once all are over: none may still run where it is done anew. */
+async function runEach(jobs: readonly Job<WriteConnection>[], connection: WriteConnection): Promise<void> {
+  const ends = await Promise.allSettled(jobs.map((job) => job.run(new OneStatement(connection))));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
