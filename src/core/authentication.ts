@@ -53,7 +53,7 @@ export class Authentication {
     if (this.#isOlder(claims, account)) throw refusedToken("older_than_account");
     if (account.credentialsVersion !== claims.ver) throw refusedToken("credentials_changed");
     if (!sessionOpen) throw refusedToken("session_ended");
-    return { account, sessionId, scopes: null, expiresAtMs: null, by: as(account, from) };
+    return { account, sessionId, scopes: null, expiresAtMs: null, by: actorOf(account, from) };
   }
 
   /**
@@ -74,11 +74,11 @@ export class Authentication {
     if (expiresAtMs !== null && expiresAtMs <= this.#clock.nowMs()) throw refusedToken("expired");
     requireLive(found.account);
     this.#uses.note(found.token);
-    return { account: found.account, sessionId: null, scopes, expiresAtMs, by: as(found.account, from) };
+    return { account: found.account, sessionId: null, scopes, expiresAtMs, by: actorOf(found.account, from) };
   }
 }
 
 /** Whoever sent the request, known by now. */
-function as({ realm, id }: Account, { clientAddress, userAgent, requestId }: Actor): Actor {
+function actorOf({ realm, id }: Account, { clientAddress, userAgent, requestId }: Actor): Actor {
   return { account: { realm, id }, clientAddress, userAgent, requestId };
 }

@@ -97,8 +97,9 @@ export interface Database {
   write<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T>;
 
   /**
-   * Like `write`, for work that asks one statement and is refused another: it is kept or not by itself, and where the
-   * engine is far away that saves the two round trips of a transaction. What `work` throws afterwards may undo nothing.
+   * Like `write`, for work that asks one statement and is refused another: it is kept or not by itself, and those that
+   * meet share a commit on both engines. It may run again where another of them failed; what it throws afterwards may
+   * undo nothing.
    */
   writeOne<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T>;
 

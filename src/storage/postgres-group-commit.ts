@@ -38,10 +38,6 @@ export class GroupCommit {
     this.#alone = alone;
   }
 
-  get waiting(): number {
-    return this.#queue.length;
-  }
-
   write<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T> {
     const write = new QueuedWrite(work);
     this.#queue.push(write);

@@ -154,8 +154,7 @@ class Postgres implements Database {
   }
 
   connections(): ConnectionCounts {
-    const counts = this.#pool.counts();
-    return { ...counts, waiting: counts.waiting + (this.#together?.waiting ?? 0) };
+    return this.#pool.counts();
   }
 
   async ping(): Promise<void> {
