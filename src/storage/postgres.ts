@@ -58,10 +58,10 @@ export function openPostgres(options: PostgresOptions): Database {
 type Connecting = () => Session | Promise<Session>;
 
 /** What is wanted of an answer, said once rather than in a function for each. */
-type Pick<T> = (answer: Answer) => T;
-const firstRow: Pick<Row | null> = ({ rows }) => rows[0] ?? null;
-const allRows: Pick<readonly Row[]> = ({ rows }) => rows;
-const changes: Pick<number> = ({ count }) => count;
+type Wanted<T> = (answer: Answer) => T;
+const firstRow: Wanted<Row | null> = ({ rows }) => rows[0] ?? null;
+const allRows: Wanted<readonly Row[]> = ({ rows }) => rows;
+const changes: Wanted<number> = ({ count }) => count;
 
 class Postgres implements Database {
   readonly engine = "postgres";
@@ -180,7 +180,7 @@ class Postgres implements Database {
     connecting: Connecting,
     sql: string,
     values: readonly SqlValue[] = [],
-    pick: Pick<T>,
+    pick: Wanted<T>,
   ): Promise<T> {
     if (!READING.test(sql)) throw new Error("what is asked outside a write must only read");
     for (let attempt = 1; ; attempt += 1) {
