@@ -1,7 +1,8 @@
+import { Overdue, within } from "../core/deadline.ts";
 import type { WriteConnection } from "./database.ts";
 import { OneStatement } from "./one-statement.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-import { Transaction } from "./postgres-transaction.ts";
+import { transactOn } from "./postgres-transaction.ts";
 import type { Plan } from "./postgres-transaction.ts";
 import { QueuedWrite } from "./queued-write.ts";
 import type { Job, Outcome } from "./queued-write.ts";
@@ -70,38 +71,34 @@ export class GroupCommit {
 
   async #sendGroup(jobs: readonly Job<WriteConnection>[]): Promise<void> {
     this.#groups += 1;
-    if (!(await this.#runTogether(jobs))) for (const job of jobs) void this.#runAlone(job);
+    const ended = await this.#runTogether(jobs);
+    for (const job of jobs) {
+      if (ended === null) void this.#runAlone(job);
+      else job.settle(ended.outcome);
+    }
     this.#groups -= 1;
     this.#planSending();
   }
 
   async #sendLoner(job: Job<WriteConnection>): Promise<void> {
     this.#loners += 1;
-    await overOrLate(this.#runAlone(job));
+    await within(this.#runAlone(job), LOCK_WAIT_MS, "a write alone").catch(goneOn);
     this.#loners -= 1;
     this.#planSending();
   }
 
-  /** Answers false where nothing of them is kept and each may do better by itself. */
-  async #runTogether(jobs: readonly Job<WriteConnection>[]): Promise<boolean> {
-    let outcome: Outcome = null;
+  /** Null where nothing of them is kept, and each may do better by itself. */
+  async #runTogether(jobs: readonly Job<WriteConnection>[]): Promise<{ readonly outcome: Outcome } | null> {
     try {
       const session = await this.#pool.acquire();
-      const transaction = new Transaction(session, this.#plan);
-      try {
-        await transaction.run((connection) => runEach(jobs, connection));
-      } catch (error) {
-        if (!session.isOpen) this.#pool.dropIdle();
-        if (transaction.isUndone) return false;
-        throw error;
-      } finally {
-        this.#pool.release(session);
-      }
+      const ended = await transactOn(this.#pool, session, this.#plan, (connection) =>
+        runEach(jobs, connection),
+      );
+      if ("value" in ended) return { outcome: null };
+      return ended.transaction.isUndone ? null : { outcome: { error: ended.error } };
     } catch (error) {
-      outcome = { error };
+      return { outcome: { error } };
     }
-    for (const job of jobs) job.settle(outcome);
-    return true;
   }
 
   async #runAlone(job: Job<WriteConnection>): Promise<void> {
@@ -114,11 +111,9 @@ export class GroupCommit {
   }
 }
 
-async function overOrLate(work: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, LOCK_WAIT_MS);
-  await Promise.race([work, late.promise]);
-  clearTimeout(timer);
+/** Whoever is late goes on by itself, and the others wait for it no longer. */
+function goneOn(error: unknown): void {
+  if (!(error instanceof Overdue)) throw error;
 }
 
 /** Fails as the first of them that fails, once all are over: none may still run where it is done anew. */

@@ -1,6 +1,7 @@
 import { within } from "../core/deadline.ts";
 import { POSTGRES, type Row, type ScriptConnection, type SqlValue } from "./database.ts";
 import { gaveWay, hasStalePlan, translated } from "./postgres-errors.ts";
+import type { PostgresPool } from "./postgres-pool.ts";
 import type { Answer, Session } from "./postgres-session.ts";
 import { integer } from "./rows.ts";
 
@@ -13,8 +14,29 @@ export interface Plan {
   readonly totalMs: number;
 }
 
+/** How one ended: what went wrong is judged by whoever might run it again. */
+export type Ended<T> = { readonly value: T } | { readonly error: unknown; readonly transaction: Transaction };
+
+/** One transaction on a session of the pool, which has it back afterwards. */
+export async function transactOn<T>(
+  pool: PostgresPool,
+  session: Session,
+  plan: Plan,
+  work: (connection: ScriptConnection) => Promise<T>,
+): Promise<Ended<T>> {
+  const transaction = new Transaction(session, plan);
+  try {
+    return { value: await transaction.run(work) };
+  } catch (error) {
+    if (!session.isOpen) pool.dropIdle();
+    return { error, transaction };
+  } finally {
+    pool.release(session);
+  }
+}
+
 /** One transaction of one session: all of its work is kept, or none of it. */
-export class Transaction {
+class Transaction {
   readonly #session: Session;
   readonly #plan: Plan;
   #hasBegun = false;

@@ -19,7 +19,7 @@ import { PostgresPool } from "./postgres-pool.ts";
 import type { PoolPace } from "./postgres-pool.ts";
 import type { Answer, Session } from "./postgres-session.ts";
 import { postgresSnapshot } from "./postgres-snapshot.ts";
-import { Transaction } from "./postgres-transaction.ts";
+import { transactOn } from "./postgres-transaction.ts";
 import type { Plan } from "./postgres-transaction.ts";
 import { integer } from "./rows.ts";
 
@@ -202,15 +202,9 @@ class Postgres implements Database {
     for (let attempt = 1; ; attempt += 1) {
       const connected = plan.begin === null ? this.#pool.share("write") : this.#pool.acquire();
       const session = connected instanceof Promise ? await connected : connected;
-      const transaction = new Transaction(session, plan);
-      try {
-        return await transaction.run(work);
-      } catch (error) {
-        if (!session.isOpen) this.#pool.dropIdle();
-        if (attempt === ATTEMPTS || !transaction.mayRunAgain()) throw error;
-      } finally {
-        this.#pool.release(session);
-      }
+      const ended = await transactOn(this.#pool, session, plan, work);
+      if ("value" in ended) return ended.value;
+      if (attempt === ATTEMPTS || !ended.transaction.mayRunAgain()) throw ended.error;
       // Two that stopped each other must not meet again at once.
       await Bun.sleep(Math.random() * 20 * attempt);
     }

@@ -15,21 +15,21 @@ const LOCKED = 6;
 const OUT_OF_ORDER = new Set([BUSY, LOCKED, 7, 8, 10, 11, 13, 14, 15, 26]);
 const READONLY = 8;
 
-type Prepared = Statement<Row, SqlValue[]>;
-
-/** What is done with a statement, said once rather than in a function for each call. */
-type Ask<T> = (statement: Prepared, values: readonly SqlValue[]) => T;
-const firstRow: Ask<Row | null> = (statement, values) => statement.get(...values);
-const allRows: Ask<readonly Row[]> = (statement, values) => statement.all(...values);
-const changes: Ask<number> = (statement, values) => statement.run(...values).changes;
-const insertedId: Ask<number> = (statement, values) => Number(statement.run(...values).lastInsertRowid);
+/** What is done with a text, made once for each handle rather than once for each call. */
+type Execute<T> = (sql: string, values: readonly SqlValue[]) => T;
 
 /** One open handle on the file: runs statements at once, prepared once for each text. */
 export class SqliteHandle {
   readonly #database: BunDatabase;
-  readonly #statements = new Map<string, Prepared>();
+  readonly #statements = new Map<string, Statement<Row, SqlValue[]>>();
   readonly #isReadonly: boolean;
   readonly #onStatement: StatementListener | undefined;
+  readonly #first: Execute<Row | null> = (sql, values) => this.#prepared(sql, values).get(...values);
+  readonly #all: Execute<readonly Row[]> = (sql, values) => this.#prepared(sql, values).all(...values);
+  readonly #run: Execute<number> = (sql, values) => this.#prepared(sql, values).run(...values).changes;
+  readonly #insert: Execute<number> = (sql, values) =>
+    Number(this.#prepared(sql, values).run(...values).lastInsertRowid);
+  readonly #script: Execute<void> = (sql) => void this.#database.run(sql);
 
   constructor(path: string, access: "write" | "read", onStatement: StatementListener | undefined) {
     this.#isReadonly = access === "read";
@@ -45,11 +45,11 @@ export class SqliteHandle {
   }
 
   first(sql: string, values: readonly SqlValue[] = []): Row | null {
-    return this.#asked(sql, values, firstRow);
+    return this.#timed(this.#first, sql, values);
   }
 
   all(sql: string, values: readonly SqlValue[] = []): readonly Row[] {
-    return this.#asked(sql, values, allRows);
+    return this.#timed(this.#all, sql, values);
   }
 
   /** Row by row, as they are asked for. */
@@ -62,22 +62,15 @@ export class SqliteHandle {
   }
 
   run(sql: string, values: readonly SqlValue[] = []): number {
-    return this.#asked(sql, values, changes);
+    return this.#timed(this.#run, sql, values);
   }
 
   insert(sql: string, values: readonly SqlValue[]): number {
-    return this.#asked(sql, values, insertedId);
+    return this.#timed(this.#insert, sql, values);
   }
 
   script(sql: string): void {
-    const startedAtMs = performance.now();
-    try {
-      this.#database.run(sql);
-    } catch (error) {
-      throw translated(error, this.#isReadonly);
-    } finally {
-      this.#onStatement?.(sql, performance.now() - startedAtMs);
-    }
+    this.#timed(this.#script, sql, []);
   }
 
   /** Answers false where another connection holds the lock. */
@@ -111,18 +104,7 @@ export class SqliteHandle {
     this.#database.close(true);
   }
 
-  #asked<T>(sql: string, values: readonly SqlValue[], ask: Ask<T>): T {
-    const startedAtMs = performance.now();
-    try {
-      return ask(this.#prepared(sql, values), values);
-    } catch (error) {
-      throw translated(error, this.#isReadonly);
-    } finally {
-      this.#onStatement?.(sql, performance.now() - startedAtMs);
-    }
-  }
-
-  #prepared(sql: string, values: readonly SqlValue[]): Prepared {
+  #prepared(sql: string, values: readonly SqlValue[]): Statement<Row, SqlValue[]> {
     refuseUnbindable(values);
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
@@ -141,6 +123,17 @@ export class SqliteHandle {
       this.#prepared(sql, []).run();
     } catch (error) {
       throw translated(error, this.#isReadonly);
+    }
+  }
+
+  #timed<T>(execute: Execute<T>, sql: string, values: readonly SqlValue[]): T {
+    const startedAtMs = this.#onStatement === undefined ? 0 : performance.now();
+    try {
+      return execute(sql, values);
+    } catch (error) {
+      throw translated(error, this.#isReadonly);
+    } finally {
+      this.#onStatement?.(sql, performance.now() - startedAtMs);
     }
   }
 }
