@@ -4,14 +4,12 @@
  *
  *     bun bench/commits.ts postgres://…/an-empty-database
  */
-import { readFileSync } from "node:fs";
 import { median } from "./report.ts";
+import { cpuUsOf } from "./servers.ts";
 
 const CLIENTS = 64;
 const MS = 2_000;
 const ROUNDS = 3;
-/** What `/proc/PID/stat` counts times in. */
-const TICK_US = 10_000;
 const INSERT = `INSERT INTO bench_todos (user_id, title, created_at_ms) VALUES ($1, $2, $3) RETURNING id`;
 
 const [url] = process.argv.slice(2);
@@ -29,13 +27,8 @@ type Loop = (isOver: () => boolean, done: (inserts: number) => void) => Promise<
 async function serverUs(): Promise<number> {
   const rows: { pid: number }[] =
     await sql`SELECT pid FROM pg_stat_activity WHERE datname = current_database()`;
-  const ticks = rows.map(({ pid }) => {
-    // The fields after the name, which may hold anything: the 12th and the 13th are user and system time.
-    const [, fields = ""] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-    const [user = 0, system = 0] = fields.split(" ").slice(11, 13).map(Number);
-    return user + system;
-  });
-  return ticks.reduce((sum, more) => sum + more, 0) * TICK_US;
+  const used = await Promise.all(rows.map(({ pid }) => cpuUsOf(pid)));
+  return used.reduce((sum, more) => sum + more, 0);
 }
 
 async function costOf(loop: Loop): Promise<Cost> {

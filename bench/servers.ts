@@ -91,17 +91,21 @@ async function start(
     async residentMiB() {
       return Math.round(Number(/VmRSS:\s+(\d+)/.exec(await proc("status"))?.[1] ?? 0) / 1024);
     },
-    async cpuUs() {
-      // The fields after the name, which may hold anything: the 12th and the 13th are user and system time.
-      const [, fields = ""] = /^.*\) (.*)$/s.exec(await proc("stat")) ?? [];
-      const [user = 0, system = 0] = fields.split(" ").slice(11, 13).map(Number);
-      return (user + system) * TICK_US;
-    },
+    cpuUs: () => cpuUsOf(child.pid),
     async stop() {
       child.kill("SIGTERM");
       await child.exited;
     },
   };
+}
+
+/** What all threads of a process have used so far, in the kernel too. */
+export async function cpuUsOf(pid: number): Promise<number> {
+  const stat = await Bun.file(`/proc/${pid}/stat`).text();
+  // The fields after the name, which may hold anything: the 12th and the 13th are user and system time.
+  const [, fields = ""] = /^.*\) (.*)$/s.exec(stat) ?? [];
+  const [user = 0, system = 0] = fields.split(" ").slice(11, 13).map(Number);
+  return (user + system) * TICK_US;
 }
 
 /** Whatever answers at all is up: the bare servers know no /health. */
