@@ -617,8 +617,8 @@ function suite(folder: string): void {
     test("S32 a connection that breaks before the commit costs none of them anything", async () => {
       const db = database({ poolMax: 12 });
       const end = "UPDATE notes SET n = n WHERE id = 1 AND pg_terminate_backend(pg_backend_pid())";
-      const broken = failureOf(db.writeOne((connection) => connection.run(end)));
       const before = await total(db);
+      const broken = failureOf(db.writeOne((connection) => connection.run(end)));
       await Promise.all([1, 2, 3, 4, 5].map(() => db.writeOne((connection) => increment(connection, 2))));
       expect(await broken).toMatchObject(UNAVAILABLE);
       expect(await total(db)).toBe(before + 5);
