@@ -209,6 +209,7 @@ export interface V1Client extends Account<V1Registration, V1Login, V1User, V1Use
     update(id: number, change: V1UserChange, options?: ChangeOptions): Promise<V1User>;
     delete(id: number, options?: ChangeOptions): Promise<void>;
   };
+  /** Fails where no server answers; one that has lost its database is `unhealthy`. */
   health(options?: CallOptions): Promise<V1Health>;
 }
 

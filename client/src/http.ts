@@ -4,6 +4,7 @@ import { LatchkeyError, refusal } from "./error.ts";
 const TIMEOUT_MS = 30_000;
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 200;
+const NO_CONTENT = 204;
 /** A timer that is set for longer goes off at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Whoever is told to wait for longer is told so, rather than kept waiting. */
@@ -20,6 +21,8 @@ export interface Call {
   readonly body?: Body;
   /** Lets the browser send and keep cookies. */
   readonly withCookies?: boolean;
+  /** Tells an answer by what it says, where its status alone would make a refusal of it. */
+  readonly isAnswer?: (body: unknown) => boolean;
 }
 
 type Body =
@@ -90,7 +93,7 @@ export class Http {
         signal,
         ...(call.body === undefined ? {} : { body: bodyOf(call.body) }),
       });
-      return await read(response);
+      return await read(response, call);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof LatchkeyError) throw error;
@@ -156,12 +159,11 @@ function bodyOf(body: Body): string | URLSearchParams | FormData {
   return "form" in body ? new URLSearchParams(body.form) : body.parts;
 }
 
-async function read<T>(response: Response): Promise<Answer<T>> {
-  const text = await response.text();
-  const body = jsonIn(response, text);
-  if (!response.ok) throw refusal(response, body);
-  if (text !== "" && body === undefined) {
-    const { status } = response;
+async function read<T>(response: Response, { isAnswer }: Call): Promise<Answer<T>> {
+  const { ok, status } = response;
+  const body = jsonIn(response, await response.text());
+  if (!ok && isAnswer?.(body) !== true) throw refusal(response, body);
+  if (status !== NO_CONTENT && body === undefined) {
     throw new LatchkeyError("the answer is not JSON: is this the right baseUrl?", {
       kind: "unexpected",
       status,

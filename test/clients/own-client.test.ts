@@ -434,6 +434,25 @@ forEachEngine("the client", (start: Start) => {
       expect(locked.retryAfterSeconds).toBeWithin(1, 1_801);
     });
 
+    test("tells a server without its database from a proxy without its server", async () => {
+      const { app, database } = await start();
+      await database.close();
+      const { lines, fetch } = watched();
+      const { url } = app.listen({ host: "127.0.0.1", port: 0 });
+      const client = createClient({ baseUrl: url.origin, surface: "v1", fetch });
+      expect(await client.health()).toMatchObject({
+        status: "unhealthy",
+        database: { status: "disconnected", current_time: null },
+      });
+      expect(lines).toEqual(["GET /v1/health"]);
+      await app.stop(0);
+
+      const refused = () => Response.json({ detail: "no upstream" }, { status: 503 });
+      using proxy = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: refused });
+      const proxied = createClient({ baseUrl: proxy.url.origin, surface: "v1", retries: 0 });
+      expect(await failure(proxied.health())).toMatchObject({ kind: "unavailable", status: 503 });
+    });
+
     test("tells a server that is not there from one that is slow, and from another's", async () => {
       const nowhere = createClient({ baseUrl: "http://127.0.0.1:1", surface: "v1", retries: 0 });
       expect(await failure(nowhere.health())).toMatchObject({ kind: "network", status: 0 });
@@ -449,10 +468,11 @@ forEachEngine("the client", (start: Start) => {
       await expect(waiting.health({ signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow("no");
       await slow.stop(true);
 
-      using other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("hello") });
-      expect(await kindOf(createClient({ baseUrl: other.url.origin, surface: "v1" }).health())).toBe(
-        "unexpected",
-      );
+      for (const said of ["hello", ""]) {
+        using other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(said) });
+        const client = createClient({ baseUrl: other.url.origin, surface: "v1" });
+        expect(await kindOf(client.health())).toBe("unexpected");
+      }
 
       // A password is not sent on to wherever an answer points.
       const moved = () => Response.redirect(`${server().origin}/v1/auth/login`, 307);
