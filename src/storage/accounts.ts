@@ -194,7 +194,7 @@ export function accountWrites(connection: WriteConnection, realm: Realm): Accoun
     delete(id, nowMs, atVersion) {
       const guard = versionGuard(atVersion, 3);
       return changed(
-        "deleted_at_ms = $2, avatar = NULL, credentials_version = credentials_version + 1",
+        `deleted_at_ms = $2, avatar = NULL, ${newCredentials("$2")}`,
         `id = $1 AND deleted_at_ms IS NULL${guard.sql}`,
         [id, nowMs, ...guard.values],
       );
@@ -266,11 +266,11 @@ export function accountWrites(connection: WriteConnection, realm: Realm): Accoun
     },
 
     setPassword: (id, passwordHash, nowMs) =>
-      changed(
-        "password_hash = $2, credentials_version = credentials_version + 1, updated_at_ms = $3",
-        "id = $1",
-        [id, passwordHash, nowMs],
-      ),
+      changed(`password_hash = $2, ${newCredentials("$3")}, updated_at_ms = $3`, "id = $1", [
+        id,
+        passwordHash,
+        nowMs,
+      ]),
 
     async replaceHash(id, oldHash, newHash) {
       await connection.run(`UPDATE ${table} SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, [
@@ -291,6 +291,14 @@ function lookUp(name: string): { readonly column: "email" | "username_key"; read
 
 export function nameKeyOrNull(name: string | null): string | null {
   return name === null ? null : nameKey(name);
+}
+
+/**
+ * A version by the clock, not one more than the last: where a database of yesterday was restored, what changes next
+ * would have the number of what was lost, and the tokens of that would be good again.
+ */
+function newCredentials(nowMs: string): string {
+  return `credentials_version = CASE WHEN credentials_version < ${nowMs} THEN ${nowMs} ELSE credentials_version + 1 END`;
 }
 
 function versionGuard(atVersion: number | undefined, placeholder: number) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SECOND_MS } from "../../../src/core/clock.ts";
+import { integer, text } from "../../../src/storage/rows.ts";
 import { field, numberField, textField } from "../../support/client.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import { expectFailure, logIn, newUsername, PASSWORD, registration, signUp, wrongFields } from "./people.ts";
@@ -345,6 +346,35 @@ forEachEngine("v1 users", (start) => {
       expectFailure(await alice.get(path), 401, "Invalid authentication token");
       expect((await logInAs(alice.username, PASSWORD)).status).toBe(401);
       expect((await logInAs(alice.username, password)).status).toBe(200);
+    });
+
+    test("S12 a token of a password that was lost with a restored backup is void, also once the password changes again", async () => {
+      const instance = await start();
+      const alice = await signUp(instance);
+      const path = `/v1/users/${alice.id}`;
+      const changeTo = async (password: string) => {
+        instance.clock.forwardMs(SECOND_MS);
+        expect((await alice.patch(path, { password, current_password: PASSWORD })).status).toBe(200);
+      };
+      const columns = "password_hash, credentials_version";
+      const backup = await instance.database.reader.first(`SELECT ${columns} FROM users WHERE id = $1`, [
+        alice.id,
+      ]);
+      await changeTo("lost-password");
+      const lost = await logIn(alice.client, alice.username, "lost-password");
+      const statusOfLost = async () => (await alice.client.get(path, { token: lost })).status;
+      expect(await statusOfLost()).toBe(200);
+
+      await instance.database.write((connection) =>
+        connection.run(`UPDATE users SET (${columns}) = ($2, $3) WHERE id = $1`, [
+          alice.id,
+          text(backup ?? {}, "password_hash"),
+          integer(backup ?? {}, "credentials_version"),
+        ]),
+      );
+      expect(await statusOfLost()).toBe(401);
+      await changeTo("third-password");
+      expect(await statusOfLost()).toBe(401);
     });
 
     test("S5 wrong current passwords count towards the lock", async () => {
