@@ -3,9 +3,9 @@
  * names, and what became of them. Fails where one has not passed.
  *
  *     bun run security-checks                                         runs every test, and the binary's, and writes
- *     bun scripts/security-checks.ts --report FILE --smoke FILE       reads what a run has said, and writes nothing
+ *     bun scripts/security-checks.ts --reports FOLDER --smoke FILE    reads what a run has said, and writes nothing
  *
- * The report is of `bun test --reporter=junit`; the other file is what `bun run smoke` prints.
+ * The reports are those of `bun run test --reports`; the file is what `bun run smoke` prints.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -78,14 +78,17 @@ function described({ name, isGroup }: Check): string {
 async function runAll(): Promise<readonly Run[]> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-checks-"));
   try {
-    const report = join(folder, "report.xml");
-    await told("bun", "test", "--reporter=junit", `--reporter-outfile=${report}`);
+    await told("bun", "run", "test", "--reports", folder);
     await told("bun", "run", "build");
-    const smoke = await told("bun", "run", "smoke");
-    return [...runsInReport(readFileSync(report, "utf8")), ...runsInSmoke(smoke)];
+    return runsIn(folder, await told("bun", "run", "smoke"));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function runsIn(reports: string, smoke: string): readonly Run[] {
+  const files = [...new Bun.Glob("*.xml").scanSync({ cwd: reports, absolute: true })];
+  return [...files.flatMap((file) => runsInReport(readFileSync(file, "utf8"))), ...runsInSmoke(smoke)];
 }
 
 /** That one failed is seen from what it says: a run that stopped short has run nothing. */
@@ -97,13 +100,11 @@ async function told(...command: readonly string[]): Promise<string> {
 }
 
 async function main(): Promise<number> {
-  const { report, smoke } = parseArgs({
-    options: { report: { type: "string" }, smoke: { type: "string" } },
+  const { reports, smoke } = parseArgs({
+    options: { reports: { type: "string" }, smoke: { type: "string" } },
   }).values;
-  const isGiven = report !== undefined && smoke !== undefined;
-  const runs = isGiven
-    ? [...runsInReport(readFileSync(report, "utf8")), ...runsInSmoke(readFileSync(smoke, "utf8"))]
-    : await runAll();
+  const isGiven = reports !== undefined && smoke !== undefined;
+  const runs = isGiven ? runsIn(reports, readFileSync(smoke, "utf8")) : await runAll();
   const found = properties(ROOT, (check) => resultOf(check, runs));
   if (!isGiven) writeFileSync(PAGE, page(found));
   const open = found.filter(({ result }) => result !== "passed");

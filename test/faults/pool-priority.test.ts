@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { newEmail, post } from "../faults/people.ts";
+import { newEmail, post } from "./people.ts";
 import { eventually } from "../support/eventually.ts";
 import { isThere, sayOnce } from "../support/needed.ts";
 import { MAIN, scratchFolder, serve } from "../support/process.ts";
@@ -107,5 +107,5 @@ if (process.platform === "linux") {
     );
   }
 } else {
-  sayOnce("SKIPPED: test/process/pool-priority.test.ts, since only Linux has a priority for each thread");
+  sayOnce("SKIPPED: test/faults/pool-priority.test.ts, since only Linux has a priority for each thread");
 }
