@@ -36,6 +36,14 @@ export function isAdmin(caller: Caller): boolean {
   return caller.account.role === "admin" && hasScope(caller, "admin");
 }
 
+/**
+ * Who may say what an account may: else a token for nothing but an administrator's lists could make an account that
+ * may do everything, and outlive its own revocation as that.
+ */
+export function mayGiveRights(caller: Caller): boolean {
+  return isAdmin(caller) && hasScope(caller, "account:write");
+}
+
 export function requireAdmin(caller: Caller): void {
   if (!isAdmin(caller))
     throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });

@@ -1,7 +1,7 @@
 import type { Realm } from "../core/accounts.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Authentication } from "../core/authentication.ts";
-import { isAdmin, requireScope } from "../core/caller.ts";
+import { mayGiveRights, requireScope } from "../core/caller.ts";
 import type { Caller, Scope } from "../core/caller.ts";
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
@@ -106,9 +106,9 @@ export class Exchange implements Sent {
     return this.#caller?.account.id ?? null;
   }
 
-  /** Whether the request acts for an administrator by role; false before that is known. */
-  get isAdmin(): boolean {
-    return this.#caller !== null && isAdmin(this.#caller);
+  /** Whether the request acts for somebody who may say what an account may; false before that is known. */
+  get mayGiveRights(): boolean {
+    return this.#caller !== null && mayGiveRights(this.#caller);
   }
 
   /** Fails with `unauthenticated` or `invalid_token`, and with `forbidden` where the token is not good for `scope`. */

@@ -195,7 +195,7 @@ export const ownOrigin: Part<void> = {
 
 // Inputs
 
-/** Fields of `adminOnly` are nothing, as unknown ones are, to anyone who is not an administrator by role. */
+/** Fields of `adminOnly`, which give rights, are nothing, as unknown ones are, to anyone who may not give any. */
 export function json<S extends TObject>(
   schema: S,
   { adminOnly = [] }: { readonly adminOnly?: readonly (keyof Static<S> & string)[] } = {},
@@ -205,7 +205,7 @@ export function json<S extends TObject>(
     documents: { json: schema, fails: BODY_FAILS },
     async read(exchange) {
       const body = await readJson(exchange);
-      const ignored = exchange.isAdmin ? [] : adminOnly;
+      const ignored = exchange.mayGiveRights ? [] : adminOnly;
       return valueOf(readObject(schema, body, "body", ignored));
     },
   };

@@ -1,6 +1,7 @@
 import type { Account, Registration as NewAccount } from "../../core/accounts.ts";
 import type { Actor } from "../../core/actor.ts";
 import type { Core } from "../../core/core.ts";
+import { requireScope } from "../../core/caller.ts";
 import { Fault } from "../../core/fault.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
 import type { Exchange } from "../../http/exchange.ts";
@@ -67,7 +68,8 @@ export function authRoutes(
 }
 
 const ADMIN_REGISTRATION =
-  "By an administrator, or, while there has never been one, with the setup token in the header X-Setup-Token.";
+  "By an administrator, or, while there has never been one, with the setup token in the header X-Setup-Token. " +
+  "A personal access token needs the scope `account:write` beside `admin`.";
 
 function byAnyone({ accounts }: Core): Part<Register> {
   return {
@@ -93,6 +95,7 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
         "invalid_token",
         "forbidden",
         { kind: "forbidden", why: { rule: "scope_required", scope: "admin" } },
+        { kind: "forbidden", why: { rule: "scope_required", scope: "account:write" } },
       ],
     },
     async read(exchange: Exchange): Promise<Register> {
@@ -103,7 +106,8 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
       }
       if (exchange.header("authorization") === null)
         throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
-      await exchange.authenticate("admin", "admin");
+      // Whoever is registered may do everything, whatever the token is narrowed to that registers them.
+      requireScope(await exchange.authenticate("admin", "admin"), "account:write");
       return (registration, by) => accounts.register("admin", registration, by);
     },
   };

@@ -33,7 +33,9 @@ export function userRoutes(core: Core): readonly Route[] {
   return [
     route("POST", "/users", {
       summary: "Create a user",
-      description: "Open to anyone; an administrator may set `role` and `is_active` as well.",
+      description:
+        "Open to anyone; an administrator may set `role` and `is_active` as well, with a token that has the scopes " +
+        "`admin` and `account:write`.",
       operation: "createUser",
       takes: {
         limit: limited("register"),

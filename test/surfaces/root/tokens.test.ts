@@ -275,7 +275,7 @@ forEachEngine("personal access tokens", (start) => {
     expect(await statuses(["todos:read", "todos:write", "admin"])).toEqual([200, 200, 204]);
   });
 
-  test("S23 without the scope admin a role admin's token gives nobody a role", async () => {
+  test("S23 without the scopes admin and account:write a role admin's token gives nobody a role", async () => {
     const owner = await someone(program(), "user");
     await program().core.accounts.update(owner.account, { role: "admin" }, null, OPERATOR);
     const roleGiven = async (username: string, scopes: readonly string[]) => {
@@ -285,7 +285,20 @@ forEachEngine("personal access tokens", (start) => {
       return (await program().core.accounts.get("user", numberField(made, "id"))).role;
     };
     expect(await roleGiven("made_without", ["account:write"])).toBe("user");
+    expect(await roleGiven("made_to_read", ["todos:read", "admin"])).toBe("user");
     expect(await roleGiven("made_with", ["account:write", "admin"])).toBe("admin");
+  });
+
+  test("S23 without the scopes admin and account:write an administrator's token makes no administrator", async () => {
+    const owner = await someone(program(), "admin");
+    const register = async (username: string, scopes: readonly string[]) => {
+      const { text: token } = await personalToken(owner, { scopes });
+      const json = { username, name: "New", email: `${username}@example.com`, password: "long-enough-1" };
+      return (await owner.client.post("/admin/auth/register", json, { token })).status;
+    };
+    expect(await register("admin_without", ["account:write"])).toBe(403);
+    expect(await register("admin_to_read", ["account:read", "admin"])).toBe(403);
+    expect(await register("admin_with", ["account:write", "admin"])).toBe(201);
   });
 
   test("a role admin's token without the scope admin is an ordinary user's", async () => {
