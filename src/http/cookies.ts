@@ -5,7 +5,25 @@ export interface CookiePolicy {
   readonly domain: string | null;
 }
 
-export function setCookie(name: string, value: string, maxAgeSeconds: number, policy: CookiePolicy): string {
+/**
+ * What sets it, a line for each `Set-Cookie`. One from before there was a domain is another cookie of the same name, which
+ * a browser would send beside it: it goes.
+ */
+export function setCookie(
+  name: string,
+  value: string,
+  maxAgeSeconds: number,
+  policy: CookiePolicy,
+): readonly string[] {
+  const set = line(name, value, maxAgeSeconds, policy);
+  return policy.domain === null ? [set] : [line(name, "", 0, { ...policy, domain: null }), set];
+}
+
+export function clearCookie(name: string, policy: CookiePolicy): readonly string[] {
+  return setCookie(name, "", 0, policy);
+}
+
+function line(name: string, value: string, maxAgeSeconds: number, policy: CookiePolicy): string {
   const attributes = [
     `${name}=${value}`,
     "HttpOnly",
@@ -16,8 +34,4 @@ export function setCookie(name: string, value: string, maxAgeSeconds: number, po
     ...(policy.domain === null ? [] : [`Domain=${policy.domain}`]),
   ];
   return attributes.join("; ");
-}
-
-export function clearCookie(name: string, policy: CookiePolicy): string {
-  return setCookie(name, "", 0, policy);
 }

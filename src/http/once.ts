@@ -56,8 +56,8 @@ async function performOnce<T>(
   return reply(outcome.answer, outcome.isReplayed);
 }
 
-function kept({ status, body, content, headers = {} }: Reply): KeptAnswer {
-  if (content !== undefined || "set-cookie" in headers) {
+function kept({ status, body, content, headers = {}, cookies }: Reply): KeptAnswer {
+  if (content !== undefined || cookies !== undefined) {
     throw new Error("an answer that is no JSON, or that sets a cookie, cannot be kept");
   }
   return { status, headers, body: body === undefined ? null : JSON.stringify(body) };

@@ -6,6 +6,8 @@ export interface Reply {
   /** Sent as it is, with a content type among the headers. */
   readonly content?: string | Uint8Array | Blob;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A `Set-Cookie` each. */
+  readonly cookies?: readonly string[];
 }
 
 export function ok(body: unknown, headers?: Readonly<Record<string, string>>): Reply {

@@ -177,6 +177,7 @@ export class Responder {
     if (this.#isClosing) headers.set("connection", "close");
     addHeaders(headers, corsHeaders(exchange.request, this.#services.cors.origins));
     addHeaders(headers, reply.headers);
+    for (const cookie of reply.cookies ?? []) headers.append("set-cookie", cookie);
     return response;
   }
 }

@@ -309,11 +309,23 @@ export function id(name: string, noun: Noun): Part<number> {
   };
 }
 
-export function cookie(name: string, { isOptional = false } = {}): Part<string | null> {
+/** More of one name than a browser has by mistake: each costs a look-up. */
+const MOST_COOKIES = 4;
+
+/**
+ * The cookies of a name, the newest first. Where one was set for another domain than now, or by a neighbour for theirs,
+ * a browser sends both: of those for one path the oldest first (RFC 6265, 5.4).
+ */
+export function cookies(name: string, { isOptional = false } = {}): Part<readonly string[]> {
   return {
     kind: "input",
     documents: { cookie: name, isOptional },
-    read: (exchange) => new Bun.CookieMap(exchange.header("cookie") ?? "").get(name),
+    read: (exchange) =>
+      [...new Bun.CookieMap(exchange.header("cookie") ?? "")]
+        .filter(([each]) => each === name)
+        .map(([, value]) => value)
+        .slice(-MOST_COOKIES)
+        .reverse(),
   };
 }
 

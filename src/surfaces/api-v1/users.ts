@@ -1,4 +1,5 @@
 import type { Account } from "../../core/accounts.ts";
+import type { Actor } from "../../core/actor.ts";
 import { isAdmin } from "../../core/caller.ts";
 import type { Core } from "../../core/core.ts";
 import { Fault } from "../../core/fault.ts";
@@ -7,7 +8,7 @@ import { clearCookie, setCookie } from "../../http/cookies.ts";
 import type { CookiePolicy } from "../../http/cookies.ts";
 import { once } from "../../http/once.ts";
 import { noContent, ok } from "../../http/reply.ts";
-import { caller, cookie, id, json, limited, ownOrigin, route } from "../../http/route.ts";
+import { caller, cookies, id, json, limited, ownOrigin, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
 import {
   AccessToken,
@@ -23,8 +24,22 @@ import { accountView, registeredUser } from "./views.ts";
 const REFRESH_COOKIE = "refresh_token";
 
 /** Accounts by e-mail, with the refresh token in a cookie (seed 000). */
-export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] {
+export function userRoutes(core: Core, cookiePolicy: CookiePolicy): readonly Route[] {
   const { accounts, logins, sessions, accessTokens, passwordRule } = core;
+
+  /** By the first that is good; else as the first was refused. */
+  const refreshByAny = async (refreshTokens: readonly string[], by: Actor) => {
+    let refusal: unknown = null;
+    for (const refreshToken of refreshTokens) {
+      try {
+        return await sessions.refreshCookie(refreshToken, by);
+      } catch (error) {
+        if (!Fault.is(error, "refresh_failed")) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal ?? Fault.of({ kind: "refresh_failed", why: "missing" });
+  };
 
   return [
     route("POST", "/users/register", {
@@ -64,22 +79,24 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
             opened: await sessions.open(tx, "cookie", account, actor),
           }),
         );
-        return ok(
-          { access_token: accessTokens.issue("cookie", account, opened.session.id), token_type: "bearer" },
-          { "set-cookie": setCookie(REFRESH_COOKIE, opened.refreshToken, opened.refreshSeconds, cookies) },
-        );
+        return {
+          ...ok({
+            access_token: accessTokens.issue("cookie", account, opened.session.id),
+            token_type: "bearer",
+          }),
+          cookies: setCookie(REFRESH_COOKIE, opened.refreshToken, opened.refreshSeconds, cookiePolicy),
+        };
       },
     }),
 
     route("POST", "/users/refresh", {
       summary: "Get a new access token by the refresh cookie",
       operation: "refreshUserSession",
-      takes: { limit: limited("refresh"), own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE) },
+      takes: { limit: limited("refresh"), own: ownOrigin, refreshTokens: cookies(REFRESH_COOKIE) },
       returns: { 200: AccessToken },
       fails: (["missing", "invalid", "expired"] as const).map((why) => ({ kind: "refresh_failed", why })),
-      run: async ({ refreshToken }, { actor }) => {
-        if (refreshToken === null) throw Fault.of({ kind: "refresh_failed", why: "missing" });
-        const { account, session } = await sessions.refreshCookie(refreshToken, actor);
+      run: async ({ refreshTokens }, { actor }) => {
+        const { account, session } = await refreshByAny(refreshTokens, actor);
         return ok({ access_token: accessTokens.issue("cookie", account, session.id), token_type: "bearer" });
       },
     }),
@@ -87,15 +104,15 @@ export function userRoutes(core: Core, cookies: CookiePolicy): readonly Route[] 
     route("POST", "/users/logout", {
       summary: "End the session and clear the cookie",
       operation: "logoutUser",
-      takes: { own: ownOrigin, refreshToken: cookie(REFRESH_COOKIE, { isOptional: true }) },
+      takes: { own: ownOrigin, refreshTokens: cookies(REFRESH_COOKIE, { isOptional: true }) },
       returns: { 200: Message },
       sends: { "Set-Cookie": "Clears `refresh_token`" },
-      run: async ({ refreshToken }, { actor }) => {
-        if (refreshToken !== null) await sessions.revoke("cookie", refreshToken, actor);
-        return ok(
-          { message: "Successfully logged out" },
-          { "set-cookie": clearCookie(REFRESH_COOKIE, cookies) },
-        );
+      run: async ({ refreshTokens }, { actor }) => {
+        for (const refreshToken of refreshTokens) await sessions.revoke("cookie", refreshToken, actor);
+        return {
+          ...ok({ message: "Successfully logged out" }),
+          cookies: clearCookie(REFRESH_COOKIE, cookiePolicy),
+        };
       },
     }),
 

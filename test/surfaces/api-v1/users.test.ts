@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_MS, MINUTE_MS } from "../../../src/core/clock.ts";
-import { textField } from "../../support/client.ts";
+import { numberField, textField } from "../../support/client.ts";
 import { forEachEngine, shared, TEST_SECRET } from "../../support/program.ts";
 import { someone } from "../../support/someone.ts";
 import { newEmail, PASSWORD, signUp } from "./people.ts";
@@ -299,12 +299,47 @@ forEachEngine("api-v1 users", (start) => {
       ] as const) {
         const { client, email } = await signUp(await start({ RATE_LIMIT_ENABLED: "false", ...settings }));
         const login = await client.post("/api/v1/users/login", { email, password: PASSWORD });
-        expect(login.headers.get("set-cookie")).toEndWith(`; Path=/; ${attributes}`);
+        expect(login.headers.getSetCookie().at(-1)).toEndWith(`; Path=/; ${attributes}`);
         const logout = await client.post("/api/v1/users/logout");
-        expect(logout.headers.get("set-cookie")).toBe(
+        expect(logout.headers.getSetCookie().at(-1)).toBe(
           `refresh_token=; HttpOnly; Max-Age=0; Path=/; ${attributes}`,
         );
       }
+    });
+
+    test("S18 a cookie from before there was a domain goes with the next login, and with the logout", async () => {
+      const settings = { RATE_LIMIT_ENABLED: "false", COOKIE_DOMAIN: "example.com" };
+      const { client, email } = await signUp(await start(settings));
+      for (const [route, body] of [
+        ["login", { email, password: PASSWORD }],
+        ["logout", undefined],
+      ] as const) {
+        const [hostOnly, ...others] = (
+          await client.post(`/api/v1/users/${route}`, body)
+        ).headers.getSetCookie();
+        expect(hostOnly).toBe("refresh_token=; HttpOnly; Max-Age=0; Path=/; SameSite=lax");
+        expect(others).toEqual([expect.stringContaining("; Domain=example.com")]);
+      }
+    });
+
+    test("S18 of two cookies the newer counts, one that is good counts before one that is not, and a logout ends both", async () => {
+      const [anna, bert] = [await signUp(program()), await signUp(program())];
+      const both = [anna, bert].map(({ client }) => client.cookies.get("refresh_token") ?? "");
+      const sendWith = (route: string, tokens: readonly string[]) => {
+        const cookie = tokens.map((token) => `refresh_token=${token}`).join("; ");
+        return program().client().post(`/api/v1/users/${route}`, undefined, { headers: { cookie } });
+      };
+      const whoRefreshes = async (tokens: readonly string[]) => {
+        const token = textField(await sendWith("refresh", tokens), "access_token");
+        return numberField(await anna.client.get("/api/v1/users/me", { token }), "id");
+      };
+      expect(await whoRefreshes(both)).toBe(bert.id);
+      expect(await whoRefreshes(both.toReversed())).toBe(anna.id);
+      expect(await whoRefreshes([...both, "stale"])).toBe(bert.id);
+      const stale = await sendWith("refresh", ["old", "older", "stale"]);
+      expect(stale.body).toEqual({ detail: "Invalid refresh token" });
+      expect((await sendWith("logout", both)).status).toBe(200);
+      for (const token of both) expect((await sendWith("refresh", [token])).status).toBe(401);
     });
 
     test("S18 clears the cookie also where there was none", async () => {
