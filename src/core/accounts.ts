@@ -197,14 +197,16 @@ export class Accounts {
     terms: UpdateTerms = {},
   ): Promise<Account> {
     const given = { ...change, ...(change.email === undefined ? {} : { email: normalEmail(change.email) }) };
-    const passwordHash = password === null ? null : await this.#hasher.hash(password.password);
-    const apply = (tx: Writes) => this.#apply(tx, account, given, passwordHash, by, terms);
+    const prepare = async () => {
+      const passwordHash = password === null ? null : await this.#hasher.hash(password.password);
+      return (tx: Writes) => this.#apply(tx, account, given, passwordHash, by, terms);
+    };
     const entitlement = password?.entitlement ?? "administrator";
     const changing =
       entitlement === "administrator"
-        ? this.#store.write(apply)
+        ? prepare().then((apply) => this.#store.write(apply))
         : // A missing password is a wrong one, and counts like it.
-          this.#logins.confirm(account, entitlement.current ?? "", by, apply);
+          this.#logins.confirm(account, entitlement.current ?? "", by, prepare);
     const { updated, replaced } = await changing.catch((error: unknown) => tellTaken(error, given));
     await this.#avatars.discard(replaced);
     this.#tellChange(updated, change, password, by);

@@ -78,7 +78,7 @@ export class Logins {
     // One read for all names alike: whatever takes longer would tell which exist.
     const storedHash = () => Promise.resolve(credentials?.passwordHash ?? null);
     const attempt: Attempt = { realm, subject, account, storedHash, by, failure: "login.failed" };
-    const verified = await this.#judge(attempt, password, async (tx) => {
+    const verified = await this.#judge(attempt, password, async () => async (tx) => {
       // Read again: between the first look and now the account may have been blocked, deleted or changed. And locked:
       // what is granted here must be there for a deletion or a password change that comes at this very moment.
       const current = account === null ? null : await tx.accounts(realm).lock(account.id);
@@ -107,14 +107,14 @@ export class Logins {
   }
 
   /**
-   * Judges the current password of an account that is already signed in; `change` runs in the write that notes
-   * the success. Fails with `wrong_current_password`, `locked` or `overloaded`.
+   * Judges the current password of an account that is already signed in. What `prepare` makes once it is right runs in the
+   * write that notes the success. Fails with `wrong_current_password`, `locked` or `overloaded`.
    */
   async confirm<T>(
     account: Account,
     password: string,
     by: Actor,
-    change: (tx: Writes) => Promise<T>,
+    prepare: () => Promise<(tx: Writes) => Promise<T>>,
   ): Promise<T> {
     this.#hasher.refuseIfFull();
     const { realm } = account;
@@ -122,11 +122,14 @@ export class Logins {
     const storedHash = () => this.#store.read.accounts(realm).passwordHash(account.id);
     const failure = "password.confirmation_failed";
     const attempt: Attempt = { realm, subject, account, storedHash, by, failure };
-    const verified = await this.#judge(attempt, password, async (tx) => {
-      const current = await tx.accounts(realm).lock(account.id);
-      if (current !== null && isUnchanged(current, account)) return { granted: await change(tx) };
-      this.#record(tx, attempt, attempt.failure);
-      return { refusal: "login_failed" as const };
+    const verified = await this.#judge(attempt, password, async () => {
+      const change = await prepare();
+      return async (tx) => {
+        const current = await tx.accounts(realm).lock(account.id);
+        if (current !== null && isUnchanged(current, account)) return { granted: await change(tx) };
+        this.#record(tx, attempt, attempt.failure);
+        return { refusal: "login_failed" as const };
+      };
     });
     if ("granted" in verified) return verified.granted;
     this.#log.warning("password.confirmation_failed", { realm, account: account.id, ...logged(by) });
@@ -143,10 +146,11 @@ export class Logins {
     this.#log.info("account.unlocked", { realm, account: id, ...logged(by) });
   }
 
+  /** What `prepare` makes settles it; whatever costs much, as a hash, is for those whose password is right. */
   async #judge<Outcome extends object>(
     attempt: Attempt,
     password: string,
-    settle: (tx: Writes) => Promise<Outcome>,
+    prepare: () => Promise<(tx: Writes) => Promise<Outcome>>,
   ): Promise<Outcome | { refusal: "login_failed" }> {
     const { realm, subject, account } = attempt;
     return this.#gate.run(subject, async () => {
@@ -157,6 +161,7 @@ export class Logins {
         return { refusal: "login_failed" as const };
       }
       const newHash = rehash ? await this.#rehash(attempt, password) : null;
+      const settle = await prepare().catch((error: unknown) => this.#takeBack(attempt, error));
       const settling = this.#store.write(async (tx) => {
         const nowMs = this.#clock.nowMs();
         const after = succeeded(await tx.loginAttempts.lock(realm, subject, nowMs), nowMs, this.#policy);

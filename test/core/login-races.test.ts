@@ -47,7 +47,7 @@ forEachEngine("a login at the moment of", (start) => {
     const { account } = await someone(program(), "user");
     const { core, clock } = program();
     const done: Promise<unknown>[] = [];
-    const versions = await core.logins.confirm(account, PASSWORD, OPERATOR, async (tx) => {
+    const versions = await core.logins.confirm(account, PASSWORD, OPERATOR, async () => async (tx) => {
       const byAdministrator = () =>
         core.store.write((other) =>
           other.accounts("user").setPassword(account.id, "another hash", clock.nowMs()),

@@ -35,6 +35,11 @@ function attemptsOf({ core, clock }: TestProgram, id: number, realm: Realm = "us
   return core.store.write((tx) => tx.loginAttempts.lock(realm, accountSubject(id), clock.nowMs()));
 }
 
+/** A change that is ready at once. */
+function changing<T>(result: T): () => Promise<() => Promise<T>> {
+  return () => Promise.resolve(() => Promise.resolve(result));
+}
+
 forEachEngine("a login whose hasher has too much to do", (start) => {
   const program = shared(start, { RATE_LIMIT_ENABLED: "false" });
 
@@ -68,7 +73,7 @@ forEachEngine("a login whose hasher has too much to do", (start) => {
     program().clock.forwardMs(1);
     for (const attempt of [
       () => logins.login("user", account.email, PASSWORD, OPERATOR, () => Promise.resolve(null)),
-      () => logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve(null)),
+      () => logins.confirm(account, PASSWORD, OPERATOR, changing(null)),
     ]) {
       expect(Fault.is(await failureOf(attempt()), "overloaded")).toBe(true);
       expect(await attempts(account.id)).toEqual(untouched);
@@ -100,7 +105,7 @@ forEachEngine("many guesses at one account", (start) => {
     const logins = loginsOn(program(), {
       verify: () => judged.promise.then(() => ({ ok: false, rehash: false })),
     });
-    const guess = () => failureOf(logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve(null)));
+    const guess = () => failureOf(logins.confirm(account, PASSWORD, OPERATOR, changing(null)));
     const guesses = Array.from({ length: POLICY.maxAttempts + 256 }, guess);
     expect(Fault.is(await guess(), "overloaded")).toBe(true);
     judged.resolve();
@@ -111,6 +116,25 @@ forEachEngine("many guesses at one account", (start) => {
 });
 
 forEachEngine("a wrong password", (start) => {
+  test("S5 S8 makes nothing ready for the change that it was to confirm, nor does any once the account is locked", async () => {
+    const program = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { account } = await someone(program, "user");
+    const logins = loginsOn(program, { verify: () => Promise.resolve({ ok: false, rehash: false }) });
+    let prepared = 0;
+    const attempt = () =>
+      failureOf(
+        logins.confirm(account, "wrong", OPERATOR, () => {
+          prepared += 1;
+          return Promise.resolve(() => Promise.resolve(null));
+        }),
+      );
+    const failures = [];
+    for (let turn = 0; turn <= POLICY.maxAttempts; turn += 1) failures.push(await attempt());
+    expect(failures.filter((failure) => Fault.is(failure, "wrong_current_password"))).toHaveLength(5);
+    expect(Fault.is(failures.at(-1), "locked")).toBe(true);
+    expect(prepared).toBe(0);
+  });
+
   test("S5 is answered as one only where it could be counted", async () => {
     const program = await start({ RATE_LIMIT_ENABLED: "false" });
     const { account } = await someone(program, "user");
@@ -136,6 +160,7 @@ forEachEngine("a right password for something that fails", (start) => {
       for (const failing of [
         () => logins.login("user", account.email, PASSWORD, OPERATOR, fail),
         () => logins.confirm(account, PASSWORD, OPERATOR, fail),
+        () => logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve(fail)),
       ]) {
         expect(Fault.is(await failureOf(failing()), "conflict")).toBe(true);
       }
@@ -216,9 +241,7 @@ forEachEngine("a password that was right when it was judged", (start) => {
     test("S12 a current password confirms nothing, and is told as failed", async () => {
       const { account } = await someone(program(), "user");
       const logins = loginsDuring(() => act(account));
-      const failure = await failureOf(
-        logins.confirm(account, PASSWORD, OPERATOR, () => Promise.resolve("changed")),
-      );
+      const failure = await failureOf(logins.confirm(account, PASSWORD, OPERATOR, changing("changed")));
       expect(Fault.is(failure, "wrong_current_password")).toBe(true);
       expect(await lastEvent(account)).toBe("password.confirmation_failed");
     });
