@@ -44,7 +44,7 @@ export class Exchange implements Sent {
   /** The path's parameters, decoded. */
   readonly params: Readonly<Record<string, string | undefined>>;
   readonly id: string;
-  readonly clientAddress: string | null;
+  readonly clientAddress: string;
   readonly #services: Services;
   #caller: Caller | null = null;
   #form: Promise<Form> | null = null;
@@ -55,7 +55,7 @@ export class Exchange implements Sent {
     request: Request;
     params: Readonly<Record<string, string | undefined>>;
     id: string;
-    clientAddress: string | null;
+    clientAddress: string;
     services: Services;
   }) {
     this.request = parts.request;
@@ -93,12 +93,8 @@ export class Exchange implements Sent {
   get owner(): { readonly owner: string; readonly isAnonymous: boolean } {
     const account = this.#caller?.account;
     return account === undefined
-      ? { owner: `client:${this.#clientKey}`, isAnonymous: true }
+      ? { owner: `client:${clientKey(this.clientAddress)}`, isAnonymous: true }
       : { owner: `${account.realm}:${account.id}`, isAnonymous: false };
-  }
-
-  get #clientKey(): string {
-    return this.clientAddress === null ? "unknown" : clientKey(this.clientAddress);
   }
 
   /** The account the request acts for, for the log; null before it is known. */
@@ -160,7 +156,7 @@ export class Exchange implements Sent {
   async spend(limit: LimitName): Promise<void> {
     const { limits } = this.#services;
     if (limits === null) return;
-    const key = `${limit}:${this.#clientKey}`;
+    const key = `${limit}:${clientKey(this.clientAddress)}`;
     const verdict = await limits.store.hit(key, limits.rules[limit]);
     if (!verdict.allowed)
       throw Fault.of({ kind: "rate_limited", retryAfterSeconds: verdict.retryAfterSeconds });

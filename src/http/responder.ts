@@ -20,6 +20,9 @@ export interface ResponderPolicy {
   readonly strictTransport: boolean;
 }
 
+/** Not of the standard, but what nginx calls it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** An answer of an API loads nothing; pages say for themselves what they need. */
@@ -64,7 +67,8 @@ export class Responder {
   ): Promise<Response> {
     const startedMs = performance.now();
     this.#departures.announce(peer, startedMs);
-    const exchange = this.#exchange(request, params, peer?.address ?? null);
+    if (peer === null) return this.#abandoned(target, request);
+    const exchange = this.#exchange(request, params, peer.address);
     const reply = isPreflight(request)
       ? preflightReply(request)
       : ((await this.#reply(target, exchange)) ?? this.#late(target, exchange));
@@ -82,6 +86,15 @@ export class Responder {
     const departure = this.#departures.next(readyMs);
     if (departure !== null) await departure;
     return response;
+  }
+
+  /**
+   * Whoever resets the connection behind their request has no address any more, and hears no answer. Nothing is done for
+   * them: it would be counted as nobody's, and stand in the audit trail as from nowhere.
+   */
+  #abandoned({ route }: Target, { method }: Request): Response {
+    this.#log.info("request.abandoned", { method, route });
+    return new Response(null, { status: CLIENT_CLOSED_REQUEST, headers: this.#everyHeader });
   }
 
   /** For what throws around an answer, where the request is not at hand: what it was is for the operator alone. */
@@ -102,7 +115,7 @@ export class Responder {
   #exchange(
     request: Request,
     params: Readonly<Record<string, string | undefined>>,
-    socketAddress: string | null,
+    socketAddress: string,
   ): Exchange {
     const given = request.headers.get("x-request-id");
     const { trustedProxies } = this.#policy;
@@ -111,7 +124,7 @@ export class Responder {
       request,
       params,
       id: given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
-      clientAddress: socketAddress === null ? null : trustedAddress(socketAddress, forwarded, trustedProxies),
+      clientAddress: trustedAddress(socketAddress, forwarded, trustedProxies),
       services: this.#services,
     });
   }

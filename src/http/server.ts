@@ -21,7 +21,7 @@ export interface HttpServer {
   /** All that it answers, with whole paths: for the documentation, and for tests that walk every route. */
   readonly routes: readonly Route[];
   /** Answers one request, as if it had come by the network from `address`. */
-  handle(request: Request, address?: string): Promise<Response>;
+  handle(request: Request, address: string): Promise<Response>;
   listen(at: { host: string; port: number }): { readonly url: URL };
   /** How many requests are being worked on. */
   inFlight(): number;
@@ -79,7 +79,7 @@ export function createServer(parts: {
     routes: parts.surfaces.flatMap(({ routes }) => routes),
 
     async handle(request, address) {
-      if (address !== undefined) peers.set(request, { address, port: 0 });
+      peers.set(request, { address, port: 0 });
       return app.handle(request);
     },
 

@@ -199,7 +199,7 @@ forEachEngine("orphaned avatars", (start) => {
     const [name = "none"] = place.names();
     place.put(name, nowMs);
     const served = async () =>
-      (await program.app.handle(new Request(`http://localhost/uploads/${name}`))).status;
+      (await program.app.handle(new Request(`http://localhost/uploads/${name}`), "198.51.100.1")).status;
     s3.refuses = /^DELETE /;
     expect((await client.put("/users/me", { avatar: null }, { token })).status).toBe(200);
     s3.refuses = null;

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { monotonicClock } from "../../src/core/clock.ts";
 import type { LogFields } from "../../src/core/log.ts";
 import { createServer } from "../../src/http/server.ts";
 import { exchange, statuses } from "../faults/wire.ts";
+import { eventually } from "../support/eventually.ts";
 import { listening } from "../support/listening.ts";
 import { scratchFolder } from "../support/process.ts";
 import { starter } from "../support/program.ts";
@@ -65,3 +67,37 @@ test("HEAD answers as GET does, with the length of a body that does not come", a
     for (const answer of [head, get]) expect(answer.toLowerCase()).toContain(length);
   }
 });
+
+test("S39 whoever resets the connection behind a request has nothing done for them, as from nowhere", async () => {
+  const { program, origin } = serving();
+  const { email } = await signUp(program);
+  const body = JSON.stringify({ email, password: "wrongpassword" });
+  const request =
+    "POST /api/v1/users/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+    `Content-Length: ${body.length}\r\n\r\n${body}`;
+  const before = program.log.length;
+  for (let time = 0; time < 20; time += 1) await sendAndReset(new URL(origin), request);
+  await eventually(() => expect(eventsSince(before)).toContainEqual(["request.abandoned", undefined]));
+  const judged = eventsSince(before).filter(([event]) => event === "login.refused" || event === "request");
+  for (const told of judged) expect(told).toEqual([expect.any(String), "127.0.0.1"]);
+
+  function eventsSince(line: number): readonly (readonly [event: string, client: string | undefined])[] {
+    return program.log.slice(line).map((text) => {
+      const { event, client } = JSON.parse(text);
+      return [event, client];
+    });
+  }
+});
+
+/** Closes with `RST`, at which the system forgets whom the connection was with. */
+function sendAndReset({ hostname, port }: URL, request: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port) }, () => {
+      socket.write(request, () => {
+        socket.resetAndDestroy();
+        resolve();
+      });
+    });
+    socket.on("error", reject);
+  });
+}

@@ -106,7 +106,7 @@ forEachEngine("metrics", (start, engine) => {
         for (const unknown of [987_654_321, 987_654_322])
           await client.get(`/api/v1/todos/${unknown}`, { token });
         for (const method of ["PROPFIND", "MKCOL"])
-          await program().app.handle(new Request("http://localhost/health", { method }));
+          await program().app.handle(new Request("http://localhost/health", { method }), "198.51.100.1");
       },
     );
     expect(grown).toEqual([1, 2, 3, 3, 2]);

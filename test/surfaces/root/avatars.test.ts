@@ -68,7 +68,7 @@ forEachEngine("root avatars", (start) => {
       .post("/auth/register", undefined, { raw: formOf({ ...newcomer(), ...fields, avatar }) });
 
   async function served(program: TestProgram, file: string): Promise<Response> {
-    return program.app.handle(new Request(`http://localhost/uploads/${file}`));
+    return program.app.handle(new Request(`http://localhost/uploads/${file}`), "198.51.100.1");
   }
 
   describe("S30 what is uploaded", () => {
