@@ -1,4 +1,5 @@
 import { Fault } from "../core/fault.ts";
+import { isWellEscaped } from "./escapes.ts";
 
 /** JSON and plain forms are small; only uploads, which have a limit of their own, are not. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -16,6 +17,9 @@ const FORM_TYPE = "application/x-www-form-urlencoded";
 const MULTIPART_TYPE = "multipart/form-data";
 const JSON_TYPE = "application/json";
 export const FORM_TYPES: readonly string[] = [FORM_TYPE, MULTIPART_TYPE];
+
+/** More than any form has that is no upload. To read so many takes far longer than to count them, and a refusal comes behind. */
+const MOST_FIELDS = 100;
 
 /** What a form's reader puts where bytes are no text. Nobody means it. */
 const REPLACEMENT = "\ufffd";
@@ -36,7 +40,12 @@ export async function readJson(sent: Sent, alternatives: readonly string[] = [])
 export async function readForm(sent: Sent): Promise<Form> {
   const type = requireType(sent.request, FORM_TYPES);
   const bytes = await sent.bytes(MAX_BODY_BYTES);
-  if (type === FORM_TYPE) return new Map(new URLSearchParams(wellEscaped(decodeUtf8(bytes))));
+  requireFewFields(bytes, type === FORM_TYPE ? "&" : "\n--");
+  if (type === FORM_TYPE) {
+    const text = decodeUtf8(bytes);
+    if (!isWellEscaped(text)) throw notUtf8();
+    return new Map(new URLSearchParams(text));
+  }
   const fields = new Map<string, string>();
   (await parseMultipart(sent.request, bytes)).forEach((value, name) => {
     if (typeof value === "string") fields.set(name, value);
@@ -83,16 +92,14 @@ async function chosenFile(files: readonly File[], maxBytes: number): Promise<Uin
   return new Uint8Array(await file.arrayBuffer());
 }
 
-/** Else what stands for no text would be read as U+FFFD, and one wrong password be as good as another. */
-function wellEscaped(text: string): string {
-  for (const [escapes] of text.matchAll(/(?:%[0-9a-f]{2})+/gi)) {
-    try {
-      decodeURIComponent(escapes);
-    } catch (error) {
-      throw notUtf8(error);
-    }
+function requireFewFields(bytes: Uint8Array<ArrayBuffer>, separator: string): void {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = -1;
+  for (let fields = 0; fields <= MOST_FIELDS; fields += 1) {
+    at = body.indexOf(separator, at + 1);
+    if (at === -1) return;
   }
-  return text;
+  throw Fault.of({ kind: "malformed", reason: `The form has more than ${MOST_FIELDS} fields` });
 }
 
 async function parseMultipart(request: Request, bytes: Uint8Array<ArrayBuffer>) {
@@ -118,17 +125,26 @@ function requireType(
   expected: readonly string[],
   alternatives: readonly string[] = [],
 ): string {
+  const refused = (words: string) =>
+    Fault.of({
+      kind: "unsupported_media_type",
+      expected: [...expected, ...alternatives].map((each) => `${each}${words}`),
+    });
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding.toLowerCase() !== "identity") throw refused(", not encoded");
   // Nearly all say this and no more.
   if (request.headers.get("content-type") === JSON_TYPE && expected.includes(JSON_TYPE)) return JSON_TYPE;
   const { type, parameters } = mediaType(request);
+  if (!expected.includes(type)) throw refused("");
   const charset = parameters
     .map((parameter) => parameter.trim())
     .find((parameter) => parameter.startsWith("charset="));
-  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
-  if (!expected.includes(type) || !isUtf8)
-    throw Fault.of({ kind: "unsupported_media_type", expected: [...expected, ...alternatives] });
+  if (charset !== undefined && !UTF_8.test(charset)) throw refused(" in UTF-8");
   return type;
 }
+
+/** ASCII is a part of it. */
+const UTF_8 = /^charset="?(?:utf-?8|us-ascii)"?$/;
 
 function mediaType(request: Request) {
   const [type = "", ...parameters] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");

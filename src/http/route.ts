@@ -13,6 +13,7 @@ import type { AnyFault, FaultKind, FieldProblem, Noun } from "../core/fault.ts";
 import { FORM_TYPES, isForm, readJson, readJsonOrMultipart } from "./body.ts";
 import type { Form } from "./body.ts";
 import type { Dialect } from "./dialect.ts";
+import { isWellEscaped } from "./escapes.ts";
 import type { Exchange, LimitName, Values } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
 import { readObject, takesNull } from "./schema.ts";
@@ -284,13 +285,23 @@ export function query<S extends TObject>(schema: S): Part<Static<S>> {
       const mark = request.url.indexOf("?");
       const typed: Record<string, unknown> = {};
       if (mark !== -1) {
-        new URLSearchParams(request.url.slice(mark)).forEach((value, name) => {
+        const given = request.url.slice(mark + 1);
+        requireWellEscaped(given);
+        new URLSearchParams(given).forEach((value, name) => {
           typed[name] = typedValue(schema.properties[name], value);
         });
       }
       return valueOf(readObject(schema, typed, "query"));
     },
   };
+}
+
+function requireWellEscaped(given: string): void {
+  if (!given.includes("%")) return;
+  for (const pair of given.split("&")) {
+    const [name = ""] = pair.split("=");
+    if (!isWellEscaped(pair)) throw Fault.invalid("query", name, "Input should be valid UTF-8");
+  }
 }
 
 /** An id in the path: a positive integer. One too large for any row belongs to none. */

@@ -120,12 +120,71 @@ forEachEngine("requests", (start, engine) => {
             `--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n${value}\r\n--b--\r\n`,
           "latin1",
         );
-      for (const password of ["%EF%E0%F0", "a%FFb", "%C3", "%c3%28"])
+      for (const password of ["%EF%E0%F0", "a%FFb", "%C3", "%c3%28", "%C3%%A9"])
         expect((await login(`username=x&password=${password}`, urlencoded)).status).toBe(400);
       expect((await login(multipart("\xef\xe0\xf0"), "multipart/form-data; boundary=b")).status).toBe(400);
       for (const password of ["100%", "%zz", "%C3%A9", "\u00e9"])
         expect((await login(`username=x&password=${password}`, urlencoded)).status).toBe(401);
       expect((await login(multipart("\xc3\xa9"), "multipart/form-data; boundary=b")).status).toBe(401);
+    });
+
+    test("S25 S28 a form of more fields than any has is refused before it is taken apart", async () => {
+      const client = program().client();
+      const login = (raw: string, type: string) =>
+        client.send("POST", "/auth/login", { raw, headers: { "content-type": type } });
+      const [urlencoded, multipart] = [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=b",
+      ];
+      const parts = (count: number) =>
+        ["username", "password", ...Array.from({ length: count - 2 }, () => "more")]
+          .map((name) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nfew\r\n`)
+          .join("") + "--b--\r\n";
+      expect((await login(`username=few&password=x${"&a".repeat(98)}`, urlencoded)).status).toBe(401);
+      expect((await login(parts(100), multipart)).status).toBe(401);
+      for (const [raw, type] of [
+        [`username=x&password=x${"&a".repeat(500_000)}`, urlencoded],
+        [parts(102), multipart],
+      ] as const) {
+        const refused = await login(raw, type);
+        expect(refused.status).toBe(400);
+        expect(refused.body).toMatchObject({ message: "The form has more than 100 fields" });
+      }
+    });
+
+    test("S26 a query of bytes that are no text answers 422, and names the field", async () => {
+      const { client, token } = await signUp(program());
+      for (const query of ["q=%FF", "page=1&q=a%C3", "q=%C3%%A9", "sort=title&%FF=1"]) {
+        const answer = await client.get(`/v1/todos?${query}`, { token });
+        expect(answer.status).toBe(422);
+        expect(answer.body).toMatchObject({
+          error: { details: [{ message: "Input should be valid UTF-8", field: expect.any(String) }] },
+        });
+      }
+      for (const query of ["q=100%", "q=%zz", "q=%C3%A9", "q=%EF%BF%BD", "q=a+b"])
+        expect((await client.get(`/v1/todos?${query}`, { token })).status).toBe(200);
+    });
+
+    test("S25 what is not UTF-8, or is compressed, is told as that", async () => {
+      const raw = JSON.stringify({ email: "a@example.com", password: PASSWORD });
+      const sendAs = async (type: string, encoding?: string) => {
+        const headers = {
+          "content-type": type,
+          ...(encoding === undefined ? {} : { "content-encoding": encoding }),
+        };
+        const { status, body } = await program().client().send("POST", LOGIN, { raw, headers });
+        return [status, body];
+      };
+      expect(await sendAs("application/json; charset=iso-8859-1")).toEqual([
+        415,
+        { detail: "Unsupported media type: send application/json in UTF-8" },
+      ]);
+      expect(await sendAs("application/json", "gzip")).toEqual([
+        415,
+        { detail: "Unsupported media type: send application/json, not encoded" },
+      ]);
+      const [status] = await sendAs("application/json; charset=us-ascii", "identity");
+      expect(status).toBe(401);
     });
 
     test("S25 a JSON route takes JSON only", async () => {
