@@ -5,11 +5,16 @@ import { domainToASCII, domainToUnicode } from "node:url";
  * the same address (another case, another Unicode form of a letter, another of the domain) are the same text afterwards.
  */
 export function normalEmail(email: string): string {
-  const lower = email.trim().normalize("NFC").toLowerCase().normalize("NFC");
+  // A capital sigma has two small forms, by whether it ends its word, and a dot would not end one.
+  const lower = email.trim().normalize("NFC").split(".").map(lowered).join(".");
   const domainStart = lower.lastIndexOf("@") + 1;
   if (domainStart === 0) return lower;
-  // A capital sigma has two small forms, by where in its word it stands.
+  // Where a name before it ends nobody can say; a domain with the one form is another than with the other.
   return lower.slice(0, domainStart).replaceAll("ς", "σ") + normalDomain(lower.slice(domainStart));
+}
+
+function lowered(text: string): string {
+  return text.toLowerCase().normalize("NFC");
 }
 
 /**

@@ -64,6 +64,8 @@ describe("e-mail addresses", () => {
     // Of this letter only the small form is one character: it is composed after the change of case.
     expect(normalEmail("J\u030c@example.com")).toBe("\u01f0@example.com");
     expect(normalEmail("ΑΣ@example.com")).toBe(normalEmail("ας@example.com"));
+    for (const spelt of ["nik@ΚΌΣΜΟΣ.GR", "NIK@Κόσμος.gr", "nik@κόσμος.gr"])
+      expect(normalEmail(spelt)).toBe("nik@κόσμος.gr");
     expect(normalEmail("ΑΣ@example.com")).toBe(normalEmail("ασ@example.com"));
     expect(normalEmail(normalEmail("İ@example.com"))).toBe(normalEmail("İ@example.com"));
   });
