@@ -4,7 +4,7 @@ import { DAY_MS } from "./clock.ts";
 import { inSteps } from "./in-steps.ts";
 import { ABANDONED_AFTER_MS, FORGOTTEN_AFTER_MS } from "./lockout.ts";
 import type { Log } from "./log.ts";
-import type { Store, Writes } from "./store.ts";
+import type { SessionWrites, Store, Writes } from "./store.ts";
 
 export interface HousekeepingPolicy {
   /** Null keeps the trail for ever. */
@@ -96,13 +96,32 @@ export class Housekeeping {
     const nowMs = this.#clock.nowMs();
     const endedBeforeMs = nowMs - KEPT_AFTERWARDS_MS;
     const expiredBeforeMs = nowMs - this.#policy.accessTokenMs - KEPT_AFTERWARDS_MS;
-    const ended = await this.#inSteps(stopping, (tx) =>
-      tx.sessions.deleteEnded(endedBeforeMs, ROWS_PER_WRITE),
+    const ended = await this.#removeDead(stopping, (sessions) =>
+      sessions.endedBefore(endedBeforeMs, ROWS_PER_WRITE),
     );
-    const expired = await this.#inSteps(stopping, (tx) =>
-      tx.sessions.deleteExpired(expiredBeforeMs, ROWS_PER_WRITE),
+    const expired = await this.#removeDead(stopping, (sessions) =>
+      sessions.expiredBefore(expiredBeforeMs, ROWS_PER_WRITE),
     );
     return ended + expired;
+  }
+
+  /** Their used tokens first, in writes of their own: one that was refreshed for a month has left 1,440. */
+  async #removeDead(
+    stopping: AbortSignal | undefined,
+    find: (sessions: SessionWrites) => Promise<readonly number[]>,
+  ): Promise<number> {
+    let removed = 0;
+    while (stopping?.aborted !== true) {
+      const count = await this.#store.write(async ({ sessions }) => {
+        const dead = await find(sessions);
+        if (dead.length === 0) return null;
+        const tokens = await sessions.deleteUsedTokens(dead, ROWS_PER_WRITE);
+        return tokens < ROWS_PER_WRITE ? sessions.delete(dead) : 0;
+      });
+      if (count === null) break;
+      removed += count;
+    }
+    return removed;
   }
 
   /** Only what says nothing any more, also where a lock is read from it that was never written down. */

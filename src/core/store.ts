@@ -179,10 +179,14 @@ export interface SessionWrites extends SessionReads {
   end(sessionId: number, nowMs: number): Promise<boolean>;
   /** Ends all of an account's sessions but one; answers how many. */
   endAll(accountId: number, nowMs: number, exceptSessionId: number | null): Promise<number>;
-  /** At most `limit` sessions that were ended before then, with their tokens; answers how many. */
-  deleteEnded(endedBeforeMs: number, limit: number): Promise<number>;
-  /** At most `limit` sessions of which every unused token expired before then, with all their tokens. */
-  deleteExpired(expiredBeforeMs: number, limit: number): Promise<number>;
+  /** At most `limit` sessions that were ended before then. */
+  endedBefore(endedBeforeMs: number, limit: number): Promise<readonly number[]>;
+  /** At most `limit` sessions of which every unused token expired before then. */
+  expiredBefore(expiredBeforeMs: number, limit: number): Promise<readonly number[]>;
+  /** At most `limit` tokens of these sessions that were used; answers how many. */
+  deleteUsedTokens(sessionIds: readonly number[], limit: number): Promise<number>;
+  /** Sessions, with the tokens that they still have; answers how many. */
+  delete(sessionIds: readonly number[]): Promise<number>;
 }
 
 export interface NewSession {

@@ -1,5 +1,6 @@
 import type { RefreshToken, Session, SessionKind } from "../core/sessions.ts";
 import type { SessionReads, SessionWrites } from "../core/store.ts";
+import { listed } from "./batches.ts";
 import type { Connection, Row, WriteConnection } from "./database.ts";
 import { integer, integerOrNull, text, textOrNull } from "./rows.ts";
 import { total } from "./total.ts";
@@ -103,26 +104,40 @@ export function sessionWrites(connection: WriteConnection): SessionWrites {
       );
     },
 
-    deleteEnded(endedBeforeMs, limit) {
-      return connection.run(
-        `DELETE FROM sessions WHERE id IN (
-           SELECT id FROM sessions WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2
-         )`,
+    async endedBefore(endedBeforeMs, limit) {
+      const rows = await connection.all(
+        "SELECT id FROM sessions WHERE ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2",
         [endedBeforeMs, limit],
+      );
+      return rows.map((row) => integer(row, "id"));
+    },
+
+    async expiredBefore(expiredBeforeMs, limit) {
+      const rows = await connection.all(
+        `SELECT t.session_id FROM refresh_tokens t
+         WHERE t.used_at_ms IS NULL AND t.expires_at_ms < $1 AND NOT EXISTS (
+           SELECT 1 FROM refresh_tokens o
+           WHERE o.session_id = t.session_id AND o.used_at_ms IS NULL AND o.expires_at_ms >= $1
+         ) ORDER BY t.expires_at_ms LIMIT $2`,
+        [expiredBeforeMs, limit],
+      );
+      // A reuse that was forgiven leaves a session with two of them.
+      return [...new Set(rows.map((row) => integer(row, "session_id")))];
+    },
+
+    deleteUsedTokens(sessionIds, limit) {
+      const sessions = listed(sessionIds, 2);
+      return connection.run(
+        `DELETE FROM refresh_tokens WHERE id IN (
+           SELECT id FROM refresh_tokens WHERE session_id IN ${sessions.sql} AND used_at_ms IS NOT NULL LIMIT $1
+         )`,
+        [limit, ...sessions.values],
       );
     },
 
-    deleteExpired(expiredBeforeMs, limit) {
-      return connection.run(
-        `DELETE FROM sessions WHERE id IN (
-           SELECT t.session_id FROM refresh_tokens t
-           WHERE t.used_at_ms IS NULL AND t.expires_at_ms < $1 AND NOT EXISTS (
-             SELECT 1 FROM refresh_tokens o
-             WHERE o.session_id = t.session_id AND o.used_at_ms IS NULL AND o.expires_at_ms >= $1
-           ) ORDER BY t.expires_at_ms LIMIT $2
-         )`,
-        [expiredBeforeMs, limit],
-      );
+    delete(sessionIds) {
+      const sessions = listed(sessionIds, 1);
+      return connection.run(`DELETE FROM sessions WHERE id IN ${sessions.sql}`, sessions.values);
     },
   };
 }

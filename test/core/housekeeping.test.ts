@@ -81,6 +81,35 @@ forEachEngine("housekeeping", (start) => {
     expect(await count(program, "refresh_tokens")).toBe(0);
   });
 
+  test("sessions go in writes of few rows, however many tokens they have left, until none is there", async () => {
+    const program = await cleared(
+      await start({ ...SETTINGS, REFRESH_REUSE_GRACE_SECONDS: "60", DB_ECHO: "true" }),
+    );
+    const { sessions, housekeeping, store } = program.core;
+    const { account } = await someone(program, "user");
+    const MANY = 401;
+    for (let made = 0; made < MANY; made += 1) {
+      const { refreshToken } = await open(program, account);
+      // Forgiven once: it has two that are unused.
+      if (made % 2 === 0)
+        for (let time = 0; time < 2; time += 1) await sessions.rotate(refreshToken, OPERATOR);
+    }
+    const [long] = await store.read.sessions.openOf(account.id, program.clock.nowMs());
+    await program.database.write(async (connection) => {
+      for (let nth = 0; nth < 1_000; nth += 1)
+        await connection.run(
+          `INSERT INTO refresh_tokens (session_id, token_hash, created_at_ms, expires_at_ms, used_at_ms)
+             VALUES ($1, $2, 1, 2, 3)`,
+          [long?.id ?? null, crypto.getRandomValues(new Uint8Array(32))],
+        );
+    });
+    program.clock.forwardMs(60 * DAY_MS);
+    expect(await housekeeping.run()).toMatchObject({ sessions: MANY });
+    expect([await count(program, "sessions"), await count(program, "refresh_tokens")]).toEqual([0, 0]);
+    const writes = program.log.filter((line) => line.includes("DELETE FROM refresh_tokens"));
+    expect(writes.length).toBeGreaterThan(1_000 / 200);
+  });
+
   test("an expired session stays as long as an access token of its own can live", async () => {
     const program = await cleared(await start({ ...SETTINGS, ACCESS_TOKEN_EXPIRE_MINUTES: "14400" }));
     const { client, account } = await someone(program, "user");

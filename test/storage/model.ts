@@ -9,7 +9,10 @@ import type { RefreshToken, Session } from "../../src/core/sessions.ts";
 import type { Todo } from "../../src/core/todos.ts";
 
 type ModelledTodos = Pick<TodoWrites, "byId" | "ofAccount" | "insert" | "update" | "delete">;
-type ModelledSessions = Omit<SessionWrites, "byId" | "countOpen" | "deleteEnded" | "deleteExpired">;
+type ModelledSessions = Omit<
+  SessionWrites,
+  "byId" | "countOpen" | "endedBefore" | "expiredBefore" | "deleteUsedTokens" | "delete"
+>;
 
 /** What a transaction sees of the tables that are modelled. */
 export interface Tables {

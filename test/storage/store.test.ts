@@ -529,14 +529,20 @@ forEachEngine("the store", (_, open) => {
   describe("what is over is removed from its moment on, and not before", () => {
     const ALL = 1_000;
     const removed = (work: (tx: Writes) => Promise<number>) => store.write(work);
+    const tokensOf = new Map<number, readonly Uint8Array[]>();
 
     beforeAll(async () => {
-      await removed((tx) => tx.sessions.deleteEnded(Number.MAX_SAFE_INTEGER, ALL));
-      await removed((tx) => tx.sessions.deleteExpired(Number.MAX_SAFE_INTEGER, ALL));
+      for (const find of [endedBefore, expiredBefore]) {
+        const dead = await find(Number.MAX_SAFE_INTEGER);
+        await removed((tx) => tx.sessions.delete(dead));
+      }
       await removed((tx) =>
         tx.loginAttempts.deleteForgotten(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, ALL),
       );
     });
+
+    const endedBefore = (ms: number) => store.write((tx) => tx.sessions.endedBefore(ms, ALL));
+    const expiredBefore = (ms: number) => store.write((tx) => tx.sessions.expiredBefore(ms, ALL));
 
     const openUntil = async (...expiresAtMs: readonly number[]) => {
       const account = await insert();
@@ -545,6 +551,7 @@ forEachEngine("the store", (_, open) => {
         const { id } = await tx.sessions.insert({ ...given, accountId: account.id, createdAtMs: NOW_MS });
         for (const each of expiresAtMs) {
           const tokenHash = crypto.getRandomValues(new Uint8Array(32));
+          tokensOf.set(id, [...(tokensOf.get(id) ?? []), tokenHash]);
           await tx.sessions.insertToken({ sessionId: id, tokenHash, createdAtMs: NOW_MS, expiresAtMs: each });
         }
         return id;
@@ -554,15 +561,31 @@ forEachEngine("the store", (_, open) => {
     test("sessions that were ended", async () => {
       const id = await openUntil(NOW_MS + 100);
       await store.write((tx) => tx.sessions.end(id, NOW_MS));
-      expect(await removed((tx) => tx.sessions.deleteEnded(NOW_MS, ALL))).toBe(0);
-      expect(await removed((tx) => tx.sessions.deleteEnded(NOW_MS + 1, ALL))).toBe(1);
+      expect(await endedBefore(NOW_MS)).toEqual([]);
+      expect(await endedBefore(NOW_MS + 1)).toEqual([id]);
     });
 
     test("sessions of which no token is good any more", async () => {
-      await openUntil(NOW_MS, NOW_MS + 5);
-      for (const atMs of [NOW_MS, NOW_MS + 1, NOW_MS + 5])
-        expect(await removed((tx) => tx.sessions.deleteExpired(atMs, ALL))).toBe(0);
-      expect(await removed((tx) => tx.sessions.deleteExpired(NOW_MS + 6, ALL))).toBe(1);
+      const id = await openUntil(NOW_MS, NOW_MS + 5);
+      for (const atMs of [NOW_MS, NOW_MS + 1, NOW_MS + 5]) expect(await expiredBefore(atMs)).toEqual([]);
+      expect(await expiredBefore(NOW_MS + 6)).toEqual([id]);
+    });
+
+    test("used tokens, at most so many, and sessions with those that they still have", async () => {
+      const [id, other] = [await openUntil(NOW_MS, NOW_MS, NOW_MS, NOW_MS), await openUntil(NOW_MS)];
+      await store.write(async (tx) => {
+        const hashes = tokensOf.get(id) ?? [];
+        for (const hash of hashes.slice(0, 3)) {
+          const found = await tx.sessions.token(hash);
+          await tx.sessions.useToken(found?.token.id ?? NaN, NOW_MS);
+        }
+      });
+      const used = (limit: number) => removed((tx) => tx.sessions.deleteUsedTokens([id, other], limit));
+      expect([await used(2), await used(2), await used(2)]).toEqual([2, 1, 0]);
+      expect(await removed((tx) => tx.sessions.delete([id]))).toBe(1);
+      for (const hash of tokensOf.get(id) ?? []) expect(await store.read.sessions.token(hash)).toBeNull();
+      for (const hash of tokensOf.get(other) ?? [])
+        expect(await store.read.sessions.token(hash)).not.toBeNull();
     });
 
     test("S5 counts of guesses that nobody touched, unless they still lock", async () => {
