@@ -50,13 +50,13 @@ import type {
 export interface ClientOptions {
   /** Where the server is, such as `https://api.example.com`; in a page of the same origin it may be empty. */
   readonly baseUrl: string;
-  /** Where tokens are kept; without it in memory, until the program ends. */
+  /** Where tokens are kept, of one person until the next login; without it in memory, until the program ends. */
   readonly tokens?: TokenStore | undefined;
   /** The longest that a call may take, repeats and refresh included; 30,000 without it. */
   readonly timeoutMs?: number | undefined;
   /** How often a call that is safe to repeat is repeated where the server was not there; 2 without it. */
   readonly retries?: number | undefined;
-  /** Called when the server no longer knows the session, and its tokens were dropped. */
+  /** Called when the server no longer knows the session, and its tokens were dropped, or another's login took its place. */
   readonly onSignedOut?: (() => void) | undefined;
   /** In place of the global `fetch`. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;

@@ -29,6 +29,8 @@ export class Session {
   #renewing: Promise<Tokens | null> | null = null;
   /** Counts beginnings and ends of being logged in: a call is not sent again as somebody else. */
   #era = 0;
+  /** Whom this client acts for, until its next login: what it is asked to do was not asked by whoever logs in elsewhere. */
+  #account: string | null = null;
   /** Whether this client acts for somebody: who never did need not be told that they are nobody. */
   #isIn = false;
   /** From a logout to the next login: what the server may still hold, as a cookie, logs nobody in again. */
@@ -52,7 +54,7 @@ export class Session {
   send<T>(call: Call, options: CallOptions | undefined): Promise<Answer<T>> {
     return this.#http.within(options, async (signal) => {
       const era = this.#era;
-      const used = await this.#store.get();
+      const used = await this.#ownTokens();
       if (used !== null) this.#isIn = true;
       try {
         return await this.#http.send<T>(call, used?.accessToken ?? null, signal);
@@ -80,6 +82,7 @@ export class Session {
         this.#isIn = true;
         this.#isOut = false;
         this.#unended = null;
+        this.#account = accountIn(tokens.accessToken);
         await this.#store.set(tokens);
       }),
     );
@@ -93,12 +96,13 @@ export class Session {
     return this.#http.within(options, (signal) =>
       this.#exclusively(async () => {
         signal.throwIfAborted();
-        const held = (await this.#store.get()) ?? this.#unended;
+        const own = await this.#ownTokens();
+        const held = own ?? this.#unended;
         this.#era += 1;
         this.#isIn = false;
         this.#isOut = true;
         this.#unended = held;
-        await this.#store.set(null);
+        if (own !== null) await this.#store.set(null);
         await end(held, signal);
         this.#unended = null;
       }),
@@ -114,28 +118,35 @@ export class Session {
 
   /** New tokens in place of those that were refused; null where the session is over. */
   async #renew(used: Tokens | null): Promise<Tokens | null> {
-    const held = await this.#store.get();
+    const held = await this.#ownTokens();
     // Another call, tab or process was faster.
-    if (held !== null && held.accessToken !== used?.accessToken) return this.#ifSamePerson(used, held);
+    if (held !== null && held.accessToken !== used?.accessToken) return held;
     if (held === null && this.#isOut) return null;
     if (this.#refresher?.isPossible(held) !== true) return this.#signedOut(held);
     const refresher = this.#refresher;
     try {
       const fresh = await this.#http.within(undefined, (signal) => refresher.refresh(held, signal));
+      // The browser's cookie is another's by now.
+      if (!this.#isOwn(fresh)) return this.#signedOut(held);
       await this.#store.set(fresh);
-      return this.#ifSamePerson(used, fresh);
+      return fresh;
     } catch (error) {
       if (LatchkeyError.isOf(error, "unauthorized")) return this.#signedOut(held);
       throw error;
     }
   }
 
-  /** A cookie or a shared store may have become another's, in another tab: what one person asked is not sent as the other. */
-  #ifSamePerson(used: Tokens | null, now: Tokens): Tokens | null {
-    if (!isSomebodyElse(used, now)) return now;
-    this.#era += 1;
-    this.#onSignedOut();
-    return null;
+  /** A shared store may hold somebody else's, who logged in in another tab: to this client that is nothing. */
+  async #ownTokens(): Promise<Tokens | null> {
+    const held = await this.#store.get();
+    return held !== null && this.#isOwn(held) ? held : null;
+  }
+
+  /** The first account that a client meets is its own. A token that does not say whose it is may be. */
+  #isOwn({ accessToken }: Tokens): boolean {
+    const account = accountIn(accessToken);
+    this.#account ??= account;
+    return account === null || account === this.#account;
   }
 
   async #signedOut(held: Tokens | null): Promise<null> {
@@ -158,11 +169,6 @@ export class Session {
     this.#queue = result.catch(() => undefined);
     return result;
   }
-}
-
-function isSomebodyElse(before: Tokens | null, now: Tokens): boolean {
-  const [was, is] = [before, now].map((tokens) => (tokens === null ? null : accountIn(tokens.accessToken)));
-  return was != null && is != null && was !== is;
 }
 
 /** The account that an access token says it is of; null for one that says nothing. */
