@@ -3,6 +3,9 @@ import { LatchkeyError } from "./error.ts";
 import { unlessAborted } from "./http.ts";
 import type { Answer, Call, Http } from "./http.ts";
 
+/** The server counts refreshes by address, and others share it: where one was in vain, the next may wait. */
+const ASK_AGAIN_MS = 60_000;
+
 /** How a surface comes by new tokens without a password. */
 export interface Refresher {
   isPossible(tokens: Tokens | null): boolean;
@@ -35,6 +38,8 @@ export class Session {
   #isIn = false;
   /** From a logout to the next login: what the server may still hold, as a cookie, logs nobody in again. */
   #isOut = false;
+  /** Until when, by the clock that only passes, no cookie is asked for, since there was none of this person's. */
+  #asksAgainAtMs = 0;
   /** What a logout was to end that failed: the next one tries again. */
   #unended: Tokens | null = null;
   #queue: Promise<unknown> = Promise.resolve();
@@ -81,6 +86,7 @@ export class Session {
         this.#era += 1;
         this.#isIn = true;
         this.#isOut = false;
+        this.#asksAgainAtMs = 0;
         this.#unended = null;
         this.#account = accountIn(tokens.accessToken);
         await this.#store.set(tokens);
@@ -121,19 +127,30 @@ export class Session {
     const held = await this.#ownTokens();
     // Another call, tab or process was faster.
     if (held !== null && held.accessToken !== used?.accessToken) return held;
-    if (held === null && this.#isOut) return null;
-    if (this.#refresher?.isPossible(held) !== true) return this.#signedOut(held);
     const refresher = this.#refresher;
+    if (refresher === null || !this.#mayAsk(refresher, held)) return this.#signedOut(held);
     try {
       const fresh = await this.#http.within(undefined, (signal) => refresher.refresh(held, signal));
       // The browser's cookie is another's by now.
-      if (!this.#isOwn(fresh)) return this.#signedOut(held);
+      if (!this.#isOwn(fresh)) return this.#refused(held);
       await this.#store.set(fresh);
       return fresh;
     } catch (error) {
-      if (LatchkeyError.isOf(error, "unauthorized")) return this.#signedOut(held);
+      if (LatchkeyError.isOf(error, "unauthorized")) return this.#refused(held);
+      // Whoever holds no token is told what their call was told: that a refresh was not even judged helps nobody.
+      if (LatchkeyError.isOf(error, "rate_limited") && held === null) return this.#refused(held);
       throw error;
     }
+  }
+
+  #mayAsk(refresher: Refresher, held: Tokens | null): boolean {
+    if (!refresher.isPossible(held)) return false;
+    return held !== null || (!this.#isOut && performance.now() >= this.#asksAgainAtMs);
+  }
+
+  #refused(held: Tokens | null): Promise<null> {
+    this.#asksAgainAtMs = performance.now() + ASK_AGAIN_MS;
+    return this.#signedOut(held);
   }
 
   /** A shared store may hold somebody else's, who logged in in another tab: to this client that is nothing. */

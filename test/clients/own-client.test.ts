@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { createClient, LatchkeyError, memoryTokens } from "../../client/src/index.ts";
 import type { ErrorKind, TokenStore } from "../../client/src/index.ts";
 import { listening } from "../support/listening.ts";
@@ -8,6 +8,11 @@ import type { Start } from "../support/program.ts";
 const PASSWORD = "correcthorse1";
 const ACCESS_TOKEN_MS = 31 * 60_000;
 const REFRESH_TOKEN_MS = 8 * 24 * 3_600_000;
+const MINUTE_MS = 60_000;
+
+afterEach(() => {
+  mock.restore();
+});
 
 let people = 0;
 
@@ -39,6 +44,16 @@ async function failure(promise: Promise<unknown>): Promise<LatchkeyError> {
   if (!(error instanceof LatchkeyError)) throw error;
   return error;
 }
+
+/** The client's own clock, which only passes. */
+function movableTime() {
+  const now = performance.now.bind(performance);
+  let aheadMs = 0;
+  spyOn(performance, "now").mockImplementation(() => now() + aheadMs);
+  return { forwardMs: (ms: number) => (aheadMs += ms) };
+}
+
+const refreshesIn = (lines: readonly string[]) => lines.filter((line) => line.endsWith("/refresh"));
 
 const kindOf = async (promise: Promise<unknown>): Promise<ErrorKind> => (await failure(promise)).kind;
 
@@ -130,7 +145,7 @@ forEachEngine("the client", (start: Start) => {
       server().program.clock.forwardMs(ACCESS_TOKEN_MS);
       const answers = await Promise.all(Array.from({ length: 8 }, () => client.me()));
       expect(answers.map(({ username }) => username)).toEqual(Array(8).fill(person.username));
-      expect(lines.filter((line) => line === "POST /api/v1/auth/refresh")).toHaveLength(1);
+      expect(refreshesIn(lines)).toHaveLength(1);
       // The token that came with it is used for the next refresh.
       server().program.clock.forwardMs(ACCESS_TOKEN_MS);
       expect(await client.me()).toMatchObject({ username: person.username });
@@ -144,7 +159,7 @@ forEachEngine("the client", (start: Start) => {
       const kinds = await Promise.all([kindOf(client.me()), kindOf(client.todos.list())]);
       expect(kinds).toEqual(["unauthorized", "unauthorized"]);
       expect([signedOut, await tokens.get()]).toEqual([1, null]);
-      expect(lines.filter((line) => line.endsWith("/refresh"))).toHaveLength(1);
+      expect(refreshesIn(lines)).toHaveLength(1);
     });
 
     test("keeps the tokens, and does not try again, where a refresh gets no answer", async () => {
@@ -158,7 +173,7 @@ forEachEngine("the client", (start: Start) => {
       await client.login(person);
       server().program.clock.forwardMs(ACCESS_TOKEN_MS);
       expect(await kindOf(client.me())).toBe("network");
-      expect(lines.filter((line) => line.endsWith("/refresh"))).toHaveLength(1);
+      expect(refreshesIn(lines)).toHaveLength(1);
       isCut = false;
       expect(await client.me()).toMatchObject({ username: person.username });
     });
@@ -309,7 +324,69 @@ forEachEngine("the client", (start: Start) => {
       const client = createClient({ baseUrl: server().origin, surface: "api-v1", session: "cookie", fetch });
       const kinds = await Promise.all([kindOf(client.me()), kindOf(client.me()), kindOf(client.me())]);
       expect(kinds).toEqual(["unauthorized", "unauthorized", "unauthorized"]);
-      expect(lines.filter((line) => line.endsWith("/refresh"))).toHaveLength(1);
+      expect(refreshesIn(lines)).toHaveLength(1);
+    });
+
+    test("asks for a cookie that was not there a minute later, or after a login", async () => {
+      const time = movableTime();
+      const { tab, lines } = browser();
+      const [idle, other] = [tab(), tab()];
+      for (let call = 0; call < 25; call += 1) expect(await kindOf(idle.me())).toBe("unauthorized");
+      expect(refreshesIn(lines)).toHaveLength(1);
+
+      const ada = newPerson();
+      await other.register(ada);
+      await other.login(ada);
+      expect(await kindOf(idle.me())).toBe("unauthorized");
+      time.forwardMs(MINUTE_MS);
+      expect(await idle.me()).toMatchObject({ email: ada.email });
+      expect(refreshesIn(lines)).toHaveLength(2);
+
+      server().program.clock.forwardMs(REFRESH_TOKEN_MS);
+      for (let call = 0; call < 3; call += 1) expect(await kindOf(idle.me())).toBe("unauthorized");
+      expect(refreshesIn(lines)).toHaveLength(3);
+      await idle.login(ada);
+      server().program.clock.forwardMs(ACCESS_TOKEN_MS);
+      expect(await idle.me()).toMatchObject({ email: ada.email });
+    });
+
+    test("asks as rarely for a cookie that was another's, and is its own person's when they are back", async () => {
+      const time = movableTime();
+      const { tab, lines } = browser();
+      const [first, other] = [tab(), tab()];
+      const [ada, grace] = [newPerson(), newPerson()];
+      for (const person of [ada, grace]) await first.register(person);
+      await first.login(ada);
+      await other.login(grace);
+      server().program.clock.forwardMs(ACCESS_TOKEN_MS);
+      for (let call = 0; call < 3; call += 1) expect(await kindOf(first.me())).toBe("unauthorized");
+      expect(refreshesIn(lines)).toHaveLength(1);
+      time.forwardMs(MINUTE_MS);
+      expect(await kindOf(first.me())).toBe("unauthorized");
+      await other.login(ada);
+      time.forwardMs(MINUTE_MS);
+      expect(await first.me()).toMatchObject({ email: ada.email });
+    });
+
+    test("is unauthorized without a token, and keeps the one it has, where too many refreshed", async () => {
+      const { app, clock } = await start();
+      const baseUrl = app.listen({ host: "127.0.0.1", port: 0 }).url.origin;
+      const options = { baseUrl, surface: "api-v1", session: "cookie" } as const;
+      const tokens = memoryTokens();
+      const person = newPerson();
+      const loggedIn = createClient({ ...options, tokens });
+      await loggedIn.register(person);
+      await loggedIn.login(person);
+      const held = await tokens.get();
+      clock.forwardMs(ACCESS_TOKEN_MS);
+      const statuses: number[] = [];
+      for (let refresh = 0; refresh < 21; refresh += 1)
+        statuses.push((await fetch(`${baseUrl}/api/v1/users/refresh`, { method: "POST" })).status);
+      expect(statuses.slice(-2)).toEqual([401, 429]);
+      expect(await kindOf(createClient(options).me())).toBe("unauthorized");
+      expect(await kindOf(loggedIn.me())).toBe("rate_limited");
+      expect(await tokens.get()).toEqual(held);
+      await app.stop(0);
     });
   });
 
