@@ -53,18 +53,16 @@ export class Http {
   async within<T>(options: CallOptions | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal: given, timeoutMs = this.#timeoutMs } = options ?? {};
     const controller = new AbortController();
-    const giveUp = () => controller.abort(given?.reason);
     const late = () =>
       controller.abort(new LatchkeyError(`no answer within ${timeoutMs} ms`, { kind: "timeout" }));
-    if (given?.aborted === true) giveUp();
-    given?.addEventListener("abort", giveUp);
+    const unfollow = given ? follow(given, controller) : undefined;
     const timer = timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(late, timeoutMs);
     try {
       // Also where it waits for what knows no signal: its turn, the store, a fetch of the caller's own.
       return await unlessAborted(work(controller.signal), controller.signal);
     } finally {
       clearTimeout(timer);
-      given?.removeEventListener("abort", giveUp);
+      unfollow?.();
     }
   }
 
@@ -114,6 +112,39 @@ export class Http {
 /** A call that makes something has a name, under which the server makes it once, however often it is sent. */
 export function named(options: CreateOptions | undefined): Record<string, string> {
   return { "Idempotency-Key": options?.idempotencyKey ?? randomName() };
+}
+
+interface Followers {
+  readonly controllers: Set<AbortController>;
+  readonly leave: () => void;
+}
+
+const followers = new WeakMap<AbortSignal, Followers>();
+
+/** Aborts the controller with the signal, until told otherwise. All calls share one listener: Node takes eleven for a leak. */
+function follow(signal: AbortSignal, controller: AbortController): () => void {
+  if (signal.aborted) controller.abort(signal.reason);
+  const { controllers, leave } = followers.get(signal) ?? firstFollowers(signal);
+  controllers.add(controller);
+  return () => {
+    controllers.delete(controller);
+    if (controllers.size === 0) leave();
+  };
+}
+
+function firstFollowers(signal: AbortSignal): Followers {
+  const controllers = new Set<AbortController>();
+  const abort = () => {
+    for (const controller of controllers) controller.abort(signal.reason);
+  };
+  signal.addEventListener("abort", abort);
+  const leave = () => {
+    followers.delete(signal);
+    signal.removeEventListener("abort", abort);
+  };
+  const first = { controllers, leave };
+  followers.set(signal, first);
+  return first;
 }
 
 /** What the promise comes to, or the signal's reason, whichever is first. */

@@ -42,9 +42,23 @@ const reason = new Error("enough");
 console.log(await client.me({ signal: AbortSignal.abort(reason) }).catch((error) => error === reason));
 `;
 
+/** More than Node lets listen to one signal before it warns. */
+const ONE_SIGNAL = `
+import { createClient } from "latchkey-client";
+const client = createClient({ baseUrl: "http://localhost:8000", surface: "v1" });
+const controller = new AbortController();
+const { signal } = controller;
+const calls = () => Array.from({ length: 12 }, () => client.health({ signal }));
+console.log((await Promise.all(calls())).length);
+const reasons = calls().map((call) => call.catch((reason) => reason));
+controller.abort("enough");
+console.log(new Set(await Promise.all(reasons)).size, await reasons[11]);
+`;
+
 const EVERYWHERE = [
   ["its first example", examples[0], ["Write a program"]],
   ["a refresh", REFRESH, ["mary 0 false", "true"]],
+  ["one signal for many calls", ONE_SIGNAL, ["12", "1 enough"]],
   [
     "its errors",
     examples[1],

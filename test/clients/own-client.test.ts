@@ -319,6 +319,34 @@ forEachEngine("the client", (start: Start) => {
       expect(await other).toMatchObject({ username: person.username });
     });
 
+    test("listens once to a signal of many calls, until the last of them has ended", async () => {
+      const released = Promise.withResolvers<void>();
+      const { fetch } = watched((line, send) =>
+        line.endsWith("/todos") ? released.promise.then(send) : null,
+      );
+      const client = createClient({ baseUrl: server().origin, surface: "v1", fetch, retries: 0 });
+      const controller = new AbortController();
+      const { signal } = controller;
+      const came = spyOn(signal, "addEventListener");
+      const went = spyOn(signal, "removeEventListener");
+      const listeners = () => came.mock.calls.length - went.mock.calls.length;
+
+      const long = client.todos.list({}, { signal });
+      await Promise.all(Array.from({ length: 3 }, () => client.health({ signal })));
+      expect([came.mock.calls.length, listeners()]).toEqual([1, 1]);
+      released.resolve();
+      expect(await kindOf(long)).toBe("unauthorized");
+      expect(listeners()).toBe(0);
+
+      const given = Promise.allSettled([client.health({ signal }), client.health({ signal })]);
+      expect(listeners()).toBe(1);
+      const reason = new Error("enough");
+      controller.abort(reason);
+      const aborted = { status: "rejected", reason } as const;
+      expect(await given).toEqual([aborted, aborted]);
+      expect(listeners()).toBe(0);
+    });
+
     test("asks once for a cookie that is not there", async () => {
       const { lines, fetch } = watched();
       const client = createClient({ baseUrl: server().origin, surface: "api-v1", session: "cookie", fetch });
