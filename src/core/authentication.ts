@@ -11,6 +11,9 @@ import type { Store } from "./store.ts";
 import { CLOCK_LEEWAY_MS } from "./tokens.ts";
 import type { AccessClaims, Tokens } from "./tokens.ts";
 
+/** What the credentials of every account began with in a former release. */
+const FIRST_VERSION_ONCE = 1;
+
 /** Answers who a request acts for. Every request looks at the account itself, so that a block works at once. */
 export class Authentication {
   readonly #store: Store;
@@ -58,9 +61,11 @@ export class Authentication {
 
   /**
    * After a database of yesterday was restored an id may be given a second time: such a token is of who had it first.
+   * The version of their credentials tells, but for accounts of a former release, which all began with the same.
    * An account that is yet to be made came by an import, whose times may be of another zone, and says nothing.
    */
-  #isOlder({ iat }: AccessClaims, { createdAtMs }: Account): boolean {
+  #isOlder({ iat }: AccessClaims, { createdAtMs, credentialsVersion }: Account): boolean {
+    if (credentialsVersion !== FIRST_VERSION_ONCE) return false;
     return iat * SECOND_MS + CLOCK_LEEWAY_MS < createdAtMs && createdAtMs <= this.#clock.nowMs();
   }
 

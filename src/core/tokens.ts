@@ -9,7 +9,7 @@ export interface AccessGrant {
   readonly accountId: number;
   readonly subject: string;
   readonly role: string;
-  /** Counts the account's password changes: a token with an older one is dead. */
+  /** Another with each password, and when the account is deleted: a token with any but the present one is dead. */
   readonly credentialsVersion: number;
   readonly sessionId?: number;
   readonly algorithm: Algorithm;

@@ -217,11 +217,13 @@ export function accountWrites(connection: WriteConnection, realm: Realm): Accoun
         isActive = true,
         createdAtMs,
       } = given;
+      // By the clock, as any later one: an id that is given again after a restore was another's.
+      const credentialsVersion = Math.max(1, createdAtMs);
       const id = await connection.insert(
         `INSERT INTO ${table}
            (email, username, username_key, name, name_key, phone, avatar, password_hash, role, is_active,
             credentials_version, created_at_ms, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 1)`,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)`,
         [
           email,
           username,
@@ -233,6 +235,7 @@ export function accountWrites(connection: WriteConnection, realm: Realm): Accoun
           given.passwordHash,
           role,
           isActive,
+          credentialsVersion,
           createdAtMs,
         ],
       );
@@ -246,7 +249,7 @@ export function accountWrites(connection: WriteConnection, realm: Realm): Accoun
         avatar,
         role,
         isActive,
-        credentialsVersion: 1,
+        credentialsVersion,
         createdAtMs,
         updatedAtMs: null,
         deletedAtMs: null,

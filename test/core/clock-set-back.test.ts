@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { DAY_MS, MINUTE_MS } from "../../src/core/clock.ts";
 import { ABANDONED_AFTER_MS, FORGOTTEN_AFTER_MS } from "../../src/core/lockout.ts";
 import { accountSubject } from "../../src/core/logins.ts";
+import { textField } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { forEachEngine } from "../support/program.ts";
 import type { TestProgram } from "../support/program.ts";
@@ -36,6 +37,18 @@ forEachEngine("a clock that was set back", (start) => {
     expect((await login(ada, PASSWORD)).status).toBe(423);
     program.clock.forwardMs(1);
     expect((await login(ada, PASSWORD)).status).toBe(200);
+  });
+
+  test("leaves a token good until it ends, of an account that was made while it was ahead", async () => {
+    const program = await start(SETTINGS);
+    program.clock.setByMs(10 * MINUTE_MS);
+    const ada = await someone(program, "user");
+    program.clock.setByMs(-10 * MINUTE_MS);
+    const token = textField(await login(ada, PASSWORD), "access_token");
+    for (const minutes of [0, 9, 2]) {
+      program.clock.forwardMs(minutes * MINUTE_MS);
+      expect((await ada.client.get("/users/me", { token })).status).toBe(200);
+    }
   });
 
   test("has guesses that were lost with their instance given up a minute later", async () => {

@@ -58,7 +58,7 @@ forEachEngine("the store", (_, open) => {
           avatar: null,
           role: realm,
           isActive: true,
-          credentialsVersion: 1,
+          credentialsVersion: NOW_MS,
           version: 1,
           updatedAtMs: null,
           deletedAtMs: null,
@@ -140,7 +140,7 @@ forEachEngine("the store", (_, open) => {
     test("a deleted one is found by its id alone, counts its credentials on, and can be restored", async () => {
       const account = await insert();
       const deleted = await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS));
-      expect(deleted).toMatchObject({ deletedAtMs: NOW_MS, credentialsVersion: NOW_MS });
+      expect(deleted).toMatchObject({ deletedAtMs: NOW_MS, credentialsVersion: NOW_MS + 1 });
       expect(await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS))).toBeNull();
       for (const name of [account.email, account.username ?? ""]) {
         expect(await store.read.accounts("user").credentialsByName(name)).toBeNull();
@@ -151,7 +151,7 @@ forEachEngine("the store", (_, open) => {
       ).toBeNull();
       expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toMatchObject({
         deletedAtMs: null,
-        credentialsVersion: NOW_MS,
+        credentialsVersion: NOW_MS + 1,
       });
       expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toBeNull();
     });
@@ -161,7 +161,7 @@ forEachEngine("the store", (_, open) => {
       await store.write((tx) => tx.accounts("user").delete(account.id, NOW_MS));
       expect(await store.write((tx) => tx.accounts("user").restore(account.id, NOW_MS))).toEqual({
         ...account,
-        credentialsVersion: NOW_MS,
+        credentialsVersion: NOW_MS + 1,
         version: 3,
         updatedAtMs: NOW_MS,
       });
@@ -222,21 +222,24 @@ forEachEngine("the store", (_, open) => {
         (await accounts.byId(id))?.credentialsVersion,
       ];
       await store.write((tx) => tx.accounts("user").replaceHash(id, "another", "new"));
-      expect(await kept()).toEqual(["hash", 1]);
+      expect(await kept()).toEqual(["hash", NOW_MS]);
       await store.write((tx) => tx.accounts("user").replaceHash(id, "hash", "new"));
-      expect(await kept()).toEqual(["new", 1]);
+      expect(await kept()).toEqual(["new", NOW_MS]);
       await store.write((tx) => tx.accounts("user").setPassword(id, "third", NOW_MS));
-      expect(await kept()).toEqual(["third", NOW_MS]);
+      expect(await kept()).toEqual(["third", NOW_MS + 1]);
     });
 
     test("no version of credentials comes twice, whatever the clock does", async () => {
-      const { id } = await insert();
+      const { id, credentialsVersion } = await insert(newAccount({ createdAtMs: NOW_MS - 1 }));
+      expect(credentialsVersion).toBe(NOW_MS - 1);
       const versionAt = async (nowMs: number) =>
         (await store.write((tx) => tx.accounts("user").setPassword(id, "hash", nowMs)))?.credentialsVersion;
       expect(await versionAt(NOW_MS)).toBe(NOW_MS);
       expect(await versionAt(NOW_MS)).toBe(NOW_MS + 1);
       expect(await versionAt(NOW_MS - 60_000)).toBe(NOW_MS + 2);
       expect(await versionAt(NOW_MS + 60_000)).toBe(NOW_MS + 60_000);
+      const fromBefore1970 = await insert(newAccount({ createdAtMs: -1 }));
+      expect(fromBefore1970.credentialsVersion).toBe(1);
     });
   });
 

@@ -4,7 +4,7 @@ import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/clock.ts";
 import { OPERATOR } from "../../../src/core/actor.ts";
 import { Fault } from "../../../src/core/fault.ts";
 import type { Route } from "../../../src/http/route.ts";
-import { field, numberField } from "../../support/client.ts";
+import { field, numberField, textField } from "../../support/client.ts";
 import { failureOf } from "../../support/failure.ts";
 import { forEachEngine, shared } from "../../support/program.ts";
 import { data, ME, PASSWORD, personalToken, someone } from "../../support/someone.ts";
@@ -231,9 +231,27 @@ forEachEngine("personal access tokens", (start) => {
     }
   });
 
-  test("S12 a token from before its account was made is somebody else's, who had the id before a restore", async () => {
+  test("S12 a token of an account whose id was given again after a restore is somebody else's", async () => {
     const own = await start({ RATE_LIMIT_ENABLED: "false" });
-    const { client, token, account } = await someone(own, "user");
+    const before = await someone(own, "user");
+    const { id } = before.account;
+    await own.database.write((connection) => connection.run("DELETE FROM users WHERE id = $1", [id]));
+    own.clock.forwardMs(1);
+    const after = await someone(own, "user");
+    await own.database.write((connection) =>
+      connection.run("UPDATE users SET id = $1 WHERE id = $2", [id, after.account.id]),
+    );
+    expect((await before.client.get(ME.user, { token: before.token })).status).toBe(401);
+  });
+
+  test("S12 a token from before its account was made is somebody else's, in a database of a former release too", async () => {
+    const own = await start({ RATE_LIMIT_ENABLED: "false" });
+    const { client, account, username } = await someone(own, "user");
+    await own.database.write((connection) =>
+      connection.run("UPDATE users SET credentials_version = 1 WHERE id = $1", [account.id]),
+    );
+    const login = await client.post("/auth/login", undefined, { form: { username, password: PASSWORD } });
+    const token = textField(login, "access_token");
     expect((await client.get(ME.user, { token })).status).toBe(200);
     own.clock.forwardMs(2 * MINUTE_MS);
     expect((await client.get(ME.user, { token })).status).toBe(200);
