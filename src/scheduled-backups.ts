@@ -74,12 +74,19 @@ export class ScheduledBackups {
       stdout: "ignore",
       stderr: "pipe",
       signal,
+      // In a group of its own: the Ctrl-C that asks this program to stop is not for it.
+      detached: true,
     });
+    const endToo = () => child.kill();
+    process.once("exit", endToo);
     const said = await child.stderr.text();
-    if ((await child.exited) === 0) return;
-    if (!signal.aborted) throw new Error(said.trim());
-    this.#removeDrafts((name) => name.startsWith(basename(path)));
-    throw new Error("the program stops, and the backup was not whole in time");
+    const exitCode = await child.exited;
+    process.off("exit", endToo);
+    if (exitCode === 0) return;
+    // Only one that a signal ended has not cleared up after itself.
+    if (child.signalCode !== null) this.#removeDrafts((name) => name.startsWith(basename(path)));
+    if (signal.aborted) throw new Error("the program stops, and the backup was not whole in time");
+    throw new Error(said.trim() || `the backup was ended by ${child.signalCode ?? `exit code ${exitCode}`}`);
   }
 
   /** One that a wrong clock dated ahead takes nobody's place: else each new backup would be the oldest of all. */

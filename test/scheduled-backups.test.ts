@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "bun:test";
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bucketPlace, folderPlace } from "../src/backup-places.ts";
 import type { BackupPlace } from "../src/backup-places.ts";
@@ -34,6 +34,11 @@ function scheduledTo(place: BackupPlace, from: string, keep: number) {
   });
   const plan = { schedule: "0 3 * * *", place, keep };
   return { backups: new ScheduledBackups({ database: from, plan, clock, log }), clock, lines };
+}
+
+function latestChildOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return Number(children.trim().split(" ").at(-1));
 }
 
 beforeAll(async () => {
@@ -135,6 +140,19 @@ describe("backups by the clock", () => {
     expect(lines[0]).toContain("the program stops, and the backup was not whole in time");
     expect(readdirSync(folder)).toEqual([]);
   });
+
+  test("one that a signal ended is told as that, and what it left is removed", async () => {
+    const { backups, folder, lines } = scheduled("killed");
+    mkdirSync(folder);
+    const left = "app-20260104T100000Z.db.0123456789ab.part";
+    for (const file of [left, `${left}-journal`]) writeFileSync(join(folder, file), "");
+    const running = backups.run();
+    process.kill(latestChildOf(process.pid), "SIGKILL");
+    await running;
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain("the backup was ended by SIGKILL");
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
 const start = starter(`sqlite:///${database}`);
@@ -147,6 +165,12 @@ function beginTasksAtTwo(program: Program): void {
 }
 
 afterEach(() => void jest.useRealTimers());
+
+/** Also where nobody has asked how it ended. */
+function isOver(pid: number): boolean {
+  const stat = `/proc/${pid}/stat`;
+  return !existsSync(stat) || readFileSync(stat, "utf8").includes(") Z ");
+}
 
 describe("backups that the settings ask for", () => {
   test("begin at their hour, and none after the program has closed", async () => {
@@ -168,21 +192,50 @@ describe("backups that the settings ask for", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test("begin in a program that serves", async () => {
-    const served = scratchFolder();
-    const hasCome = join(served, "hour-has-come.js");
+  /** A server in a process group of its own, whose hour comes as it starts. */
+  function serveAtTheHour(folder: string) {
+    const hasCome = join(folder, "hour-has-come.js");
     writeFileSync(
       hasCome,
       `const { parse } = Bun.cron;
       const comeAtOnce = (schedule, job) => (job(), { stop() {}, unref() { return this; } });
       Bun.cron = Object.assign(comeAtOnce, { parse });`,
     );
-    const command = [process.execPath, "--no-env-file", "--preload", hasCome, MAIN, "serve"];
-    const server = await serve(served, AT_THREE, command);
+    const command = ["setsid", process.execPath, "--no-env-file", "--preload", hasCome, MAIN, "serve"];
+    return serve(folder, AT_THREE, command);
+  }
+
+  test("begin in a program that serves", async () => {
+    const served = scratchFolder();
+    const server = await serveAtTheHour(served);
     await server.printed("backup.done");
     expect(readdirSync(join(served, "backups"))).toHaveLength(1);
     server.kill("SIGTERM");
     expect(await server.exited).toBe(0);
+  });
+
+  test("become whole after a Ctrl-C, which every process of the terminal's group gets", async () => {
+    const served = scratchFolder();
+    const server = await serveAtTheHour(served);
+    process.kill(-server.pid, "SIGINT");
+    expect(await server.exited).toBe(0);
+    expect(server.output()).toContain("backup.done");
+    expect(readdirSync(join(served, "backups"))).toEqual([expect.stringMatching(/^app-\w+\.db$/)]);
+  });
+
+  test("end with the program at a second Ctrl-C", async () => {
+    const served = scratchFolder();
+    const server = await serveAtTheHour(served);
+    const child = latestChildOf(server.pid);
+    // It comes no further until the program is gone.
+    process.kill(child, "SIGSTOP");
+    server.kill("SIGINT");
+    await server.printed("server.stopping");
+    server.kill("SIGINT");
+    expect(await server.exited).toBe(1);
+    process.kill(child, "SIGCONT");
+    await eventually(() => expect(isOver(child)).toBe(true));
+    expect(readdirSync(join(served, "backups"))).toEqual([]);
   });
 });
 
