@@ -1,8 +1,9 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync } from "node:fs";
 import type { Finding } from "../core/import/findings.ts";
 import type { TableTally } from "../core/import/importer.ts";
 import { TARGET_TABLE } from "../core/import/mapping.ts";
 import type { ImportPlan, PlannedTable } from "../core/import/plan.ts";
+import { systemCode } from "../core/system-code.ts";
 import type { Terminal } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Refusal } from "./failures.ts";
@@ -17,15 +18,20 @@ interface Counted {
 
 /** What was found out about rows: each of them in a file where one is wanted, and counted by its reason. */
 export class ImportReport {
-  readonly #file: number | null;
+  readonly #file: ReportFile | null;
   readonly #counted = new Map<string, Counted>();
 
   constructor(path: string | undefined) {
-    this.#file = path === undefined ? null : create(path);
+    this.#file = path === undefined ? null : new ReportFile(path);
   }
 
-  add(finding: Finding): void {
-    if (this.#file !== null) writeSync(this.#file, `${JSON.stringify(finding)}\n`);
+  /** In the place of what was written and not counted since: it is of the same rows, of which nothing was kept. */
+  write(findings: readonly Finding[]): void {
+    this.#file?.replaceLatest(findings.map((finding) => `${JSON.stringify(finding)}\n`).join(""));
+  }
+
+  count(finding: Finding): void {
+    this.#file?.keepLatest();
     const { table, code, id } = finding;
     const counted = this.#counted.get(`${table} ${code}`) ?? { finding, rows: 0, ids: [] };
     counted.rows += 1;
@@ -40,22 +46,59 @@ export class ImportReport {
   }
 
   close(): void {
-    if (this.#file !== null) closeSync(this.#file);
+    this.#file?.close();
   }
 }
 
-/** An earlier report tells what a later one does not: it is not written over. */
-function create(path: string): number {
-  try {
-    return openSync(path, "wx", 0o600);
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? error.code : null;
-    throw new Refusal(
-      reason === "EEXIST"
-        ? `--report: ${path} is there already, and is not written over`
-        : `--report: ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-      exitCodes.inputOutput,
-    );
+class ReportFile {
+  readonly #path: string;
+  readonly #file: number;
+  #bytes = 0;
+  #keptBytes = 0;
+
+  /** An earlier report tells what a later one does not: it is not written over. */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#file = openSync(path, "ax", 0o600);
+    } catch (error) {
+      throw systemCode(error) === "EEXIST"
+        ? new Refusal(`--report: ${path} is there already, and is not written over`, exitCodes.inputOutput)
+        : this.#unwritable(error);
+    }
+  }
+
+  /** Whole or not at all: half of a line would be no JSON. */
+  replaceLatest(text: string): void {
+    try {
+      ftruncateSync(this.#file, this.#keptBytes);
+      this.#append(text);
+      this.#bytes = fstatSync(this.#file).size;
+    } catch (error) {
+      throw this.#unwritable(error);
+    }
+  }
+
+  keepLatest(): void {
+    this.#keptBytes = this.#bytes;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #append(text: string): void {
+    try {
+      appendFileSync(this.#file, text);
+    } catch (error) {
+      ftruncateSync(this.#file, this.#keptBytes);
+      throw error;
+    }
+  }
+
+  #unwritable(error: unknown): Refusal {
+    const reason = error instanceof Error ? error.message : String(error);
+    return new Refusal(`--report: ${this.#path} cannot be written: ${reason}`, exitCodes.inputOutput);
   }
 }
 

@@ -119,7 +119,8 @@ async function take(
       const tallies = await importer.run(plan, {
         applies: apply,
         isStopped: () => signal.aborted,
-        onFinding: (finding) => report.add(finding),
+        beforeKept: (findings) => report.write(findings),
+        onFinding: (finding) => report.count(finding),
         onProgress: ({ mapping }, rows) => progress.get(mapping.table)?.show(rows),
         betweenWrites: () => Bun.sleep(pauseMs),
       });

@@ -2,10 +2,12 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fixture, temporarySource } from "../support/import.ts";
+import { fixture, HASH, LOOSE, temporarySource } from "../support/import.ts";
 import { hasPostgres } from "../support/postgres.ts";
 import { latchkey, scratchFolder, serve } from "../support/process.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 
+const smallDisk = await mountSmallDisk("64k", "a full disk under the report of an import");
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 const SETTINGS = { DATABASE_URL: "sqlite:///app.db", LOG_LEVEL: "ERROR", RATE_LIMIT_ENABLED: "false" };
 
@@ -196,6 +198,22 @@ nothing was written: --apply does it
     expect(stdout).toContain(" changed: its password hash is of no known kind");
     expect(rows(folder, "users")).toBe(20_002);
   }, 60_000);
+
+  test.if(smallDisk !== null)("takes no row that a report on a full disk cannot tell of", async () => {
+    const folder = await folderWith(`${LOOSE}
+      INSERT INTO users WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+      SELECT i, 'user' || i || '@example.com', NULL, NULL, NULL, '${HASH}', 'pilot', TRUE, NULL, NULL, NULL FROM n`);
+    const report = join(smallDisk ?? "", "report.jsonl");
+    const full = await importing(folder, ["sqlite:///old.db", "--apply", "--report", report]);
+    expect(full.exitCode).toBe(74);
+    expect(full.stderr).toMatch(/^latchkey: --report: \S+ cannot be written: ENOSPC.*\n$/);
+    expect(rows(folder, "users")).toBe(0);
+    expect(readFileSync(report, "utf8")).toBe("");
+
+    const again = await importing(folder, ["sqlite:///old.db", "--apply", "--report", "report.jsonl"]);
+    expect(again).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(readFileSync(join(folder, "report.jsonl"), "utf8").trim().split("\n")).toHaveLength(2_000);
+  });
 
   test.each([
     ["no address", [], 64, "takes the DATABASE_URL to read"],

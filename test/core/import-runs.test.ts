@@ -143,6 +143,23 @@ forEachEngine("two imports of the same at once", (start) => {
   });
 });
 
+forEachEngine("findings that cannot be kept", (start) => {
+  const source = temporarySource("sqlite", LOOSE + user(1, { email: "ada@example.com", role: "pilot" }));
+  const program = shared(start, SETTINGS);
+
+  test("leave their rows where they are, until a run that keeps them", async () => {
+    const full = new Error("no space left");
+    const beforeKept = (findings: readonly Finding[]) => {
+      if (findings.length > 0) throw full;
+    };
+    expect(await failureOf(importFrom(program(), source, { beforeKept }))).toBe(full);
+    expect(await program().core.store.read.accounts("user").liveCount()).toBe(0);
+    const imported = await importFrom(program(), source);
+    expect(codes(imported)).toEqual(["users 1 role_unknown"]);
+    expect(await program().core.store.read.accounts("user").liveCount()).toBe(1);
+  });
+});
+
 forEachEngine("ids that nobody should count up to", (start) => {
   const source = temporarySource("sqlite", LOOSE + user(2 ** 41, { email: "far@example.com" }));
   const program = shared(start, SETTINGS);
@@ -168,6 +185,7 @@ forEachEngine("rows that come to a source after it was looked at", (start) => {
     await new Importer({ source: reading, name: "the source", store, clock }).run(plan, {
       applies: true,
       isStopped: () => false,
+      beforeKept: () => {},
       onFinding: (finding) => findings.push(finding),
       onProgress: () => {},
       betweenWrites: () => Promise.resolve(),

@@ -1,30 +1,15 @@
 import { Database } from "bun:sqlite";
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { appendFileSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { sayOnce } from "../support/needed.ts";
-import { scratchFolder, serve } from "../support/process.ts";
+import { serve } from "../support/process.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 import { get, PASSWORD, post, put, signUp, storedTodo, todosOf, UNLIMITED } from "./people.ts";
 
-const SIZE = "4m";
 /** Enough to be sure that it is not by luck that none gets through. */
 const REFUSED_WRITES = 20;
 
-const disk = await mountSmallDisk();
-
-/** A file system that is full soon; null where this process may not mount one. */
-async function mountSmallDisk(): Promise<string | null> {
-  const folder = scratchFolder();
-  const mount = Bun.spawn(["mount", "-t", "tmpfs", "-o", `size=${SIZE},mode=700`, "latchkey-test", folder], {
-    stdout: "ignore",
-    stderr: "ignore",
-  });
-  if ((await mount.exited) === 0) return folder;
-  const line = "SKIPPED: a full disk under the program, since mounting a small one needs root";
-  if (process.env["CI"] !== undefined) throw new Error(line);
-  sayOnce(line);
-  return null;
-}
+const disk = await mountSmallDisk("4m", "a full disk under the program");
 
 /** Takes what room is left, down to the last block. */
 function fill(folder: string, name: string): void {
@@ -38,9 +23,6 @@ function fill(folder: string, name: string): void {
 
 describe.if(disk !== null)("a full disk", () => {
   const folder = disk ?? "";
-  afterAll(async () => {
-    await Bun.spawn(["umount", "--lazy", folder]).exited;
-  });
 
   test("S34 writes get 503, reads go on, nothing is half-written, and with room it is over", async () => {
     const server = await serve(folder, { ...UNLIMITED, DATABASE_URL: "sqlite:///app.db" });

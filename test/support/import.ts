@@ -66,11 +66,19 @@ export interface Imported {
   readonly turns: number;
 }
 
-/** Imports in this process; `stopAfter` ends it after so many batches, as a signal does. */
+interface Importing {
+  readonly applies?: boolean;
+  readonly name?: string;
+  /** Ends it after so many batches, as a signal does. */
+  readonly stopAfter?: number;
+  readonly beforeKept?: (findings: readonly Finding[]) => void;
+}
+
+/** Imports in this process. */
 export async function importFrom(
   { core }: TestProgram,
   { address }: TestSource,
-  { applies = true, name = "the source", stopAfter = Infinity } = {},
+  { applies = true, name = "the source", stopAfter = Infinity, beforeKept = () => {} }: Importing = {},
 ): Promise<Imported> {
   const { store, clock } = core;
   const source = await openSource(address);
@@ -82,6 +90,7 @@ export async function importFrom(
     const tallies = await new Importer({ source, name, store, clock }).run(plan, {
       applies,
       isStopped: () => batches >= stopAfter,
+      beforeKept,
       onFinding: (finding) => findings.push(finding),
       onProgress: () => void (batches += 1),
       betweenWrites: async () => void (turns += 1),

@@ -20,6 +20,12 @@ export interface ImportRun {
   readonly applies: boolean;
   /** Asked between batches. */
   isStopped(): boolean;
+  /**
+   * Told of a batch within its write, before it is kept: where this fails, none of it is taken. Told anew where the write
+   * is tried again.
+   */
+  beforeKept(findings: readonly Finding[]): void;
+  /** Once its batch is kept, or where nothing is to be. */
   onFinding(finding: Finding): void;
   onProgress(table: PlannedTable, rows: number): void;
   /** Awaited after each write, so that a server on the same database gets its turn. */
@@ -74,7 +80,9 @@ export class Importer {
 
   /** Answers a tally for each table that was begun. */
   async run(plan: ImportPlan, run: ImportRun): Promise<readonly TableTally[]> {
-    for (const { table, why } of plan.leftOut) run.onFinding(leftOut(table, null, "table_not_taken", why));
+    const tables = plan.leftOut.map(({ table, why }) => leftOut(table, null, "table_not_taken", why));
+    run.beforeKept(tables);
+    for (const finding of tables) run.onFinding(finding);
     if (run.applies) await this.#record("import.started", { source: this.#name, backend: plan.backend });
     const tallies: TableTally[] = [];
     for (const table of plan.tables) {
@@ -95,9 +103,14 @@ export class Importer {
     let seen = 0;
     for await (const rows of this.#source.rows(mapping.table, columns, order)) {
       if (run.isStopped()) break;
+      const settle = async (reads: Reads, tx: Writes | null) => {
+        const settled = await take(rows, known, reads, tx);
+        run.beforeKept(settled.findings);
+        return settled;
+      };
       const outcome = run.applies
-        ? await this.#keep(known, (tx) => take(rows, known, tx, tx))
-        : await take(rows, known, this.#store.read, null);
+        ? await this.#keep(known, (tx) => settle(tx, tx))
+        : await settle(this.#store.read, null);
       if (!run.applies) outcome.foresee();
       for (const finding of outcome.findings) run.onFinding(finding);
       tally.taken += outcome.taken;
