@@ -58,13 +58,35 @@ function postgresTarget(rest: string): Parsed<DatabaseTarget> {
   }
   if (url.hostname === "") return bad("names no host");
   if (/[,%]/.test(url.hostname)) return bad("names something else than one host");
-  const mode = url.searchParams.get("sslmode");
-  if (mode !== null && !SSL_MODES.includes(mode)) return bad(`takes an sslmode of ${SSL_MODES.join(", ")}`);
-  return good({ engine: "postgres", url: url.href });
+  const problem = parameterProblem([...url.searchParams]);
+  return problem === null ? good({ engine: "postgres", url: url.href }) : bad(problem);
 }
 
-/** What the driver knows; at any other it throws. */
-const SSL_MODES: readonly string[] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/** What the driver takes, once each and under names in any case; at anything else it throws. */
+const PARAMETERS = [
+  { name: "sslmode", values: oneOf(SSL_MODES), takes: `an sslmode of ${SSL_MODES.join(", ")}` },
+  {
+    name: "ssl",
+    values: oneOf([...SSL_MODES, "true", "false", "1", "0"]),
+    takes: `an ssl of true, false, ${SSL_MODES.join(", ")}`,
+  },
+  { name: "connect_timeout", values: /^\d{1,9}$/, takes: "a connect_timeout in whole seconds" },
+];
+
+function oneOf(words: readonly string[]): RegExp {
+  return new RegExp(`^(?:${words.join("|")})$`, "i");
+}
+
+function parameterProblem(parameters: readonly (readonly [string, string])[]): string | null {
+  for (const { name, values, takes } of PARAMETERS) {
+    const given = parameters.filter(([key]) => key.toLowerCase() === name);
+    if (given.length > 1) return `names ${name} more than once`;
+    if (given.some(([, value]) => !values.test(value))) return `takes ${takes}`;
+  }
+  return null;
+}
 
 function canBeDecoded(text: string): boolean {
   return !/%(?![0-9a-f]{2})/i.test(text);

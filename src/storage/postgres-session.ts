@@ -1,6 +1,7 @@
 import { Overdue, within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
-import { type Row, refuseUnbindable, type SqlValue, type StatementListener } from "./database.ts";
+import { DatabaseRefused, refuseUnbindable } from "./database.ts";
+import type { Row, SqlValue, StatementListener } from "./database.ts";
 import { keepsConnection, PostgresFailure, translated } from "./postgres-errors.ts";
 
 /** What the driver needs to open a connection. */
@@ -55,17 +56,10 @@ export class Session {
     onEnd: (session: Session) => void,
   ): Promise<Session> {
     let session: Session | null = null;
-    const client = new Bun.SQL({
-      url: options.url,
-      adapter: "postgres",
-      max: 1,
-      prepare: options.prepare,
-      connection: { ...options.settings },
-      onclose: () => {
-        if (session === null) return;
-        session.#isOpen = false;
-        onEnd(session);
-      },
+    const client = clientOf(options, () => {
+      if (session === null) return;
+      session.#isOpen = false;
+      onEnd(session);
     });
     try {
       const reserved = await within(client.reserve(), withinMs, "opening a connection");
@@ -154,6 +148,19 @@ export class Session {
     this.#isOpen = false;
     clearTimeout(this.#check);
     abandon(this.#client);
+  }
+}
+
+function clientOf({ url, prepare, settings }: SessionOptions, onclose: () => void): Bun.SQL {
+  try {
+    return new Bun.SQL({ url, adapter: "postgres", max: 1, prepare, connection: { ...settings }, onclose });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    // At its end it quotes the value, which may be a secret in the wrong place: so it is no cause either.
+    const reason = error.message.replace(/\.? Received .*$/s, "");
+    throw new DatabaseRefused(
+      `the driver refuses an option of the address, or of a variable such as PGSSLMODE: ${reason}`,
+    );
   }
 }
 

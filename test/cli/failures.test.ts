@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
 import { explainFailure } from "../../src/cli/failures.ts";
 import { Fault } from "../../src/core/fault.ts";
+import { latchkey, scratchFolder } from "../support/process.ts";
 
 const listenFailure = (code: string) => Object.assign(new Error("Failed"), { syscall: "listen", code });
 
@@ -48,3 +49,23 @@ test("what no operator can put right is thrown on, as it came", () => {
   for (const stranger of strangers) expect(() => explainFailure(stranger, terminal)).toThrow(stranger);
   expect(told).toEqual([]);
 });
+
+const folder = scratchFolder();
+
+test.each([
+  ["the address", "?idle_timeout=hush", {}, "idle_timeout"],
+  ["a variable", "", { PGCONNECT_TIMEOUT: "hush" }, "connection_timeout"],
+])(
+  "what PostgreSQL's driver refuses of %s is one line, without the value",
+  async (_, query, more, option) => {
+    const settings = { DATABASE_URL: `postgres://me:hush@127.0.0.1:1/app${query}`, ...more };
+    const refused = await latchkey(["migrate", "status"], { cwd: folder, settings });
+    expect(refused).toMatchObject({ exitCode: exitCodes.unavailable, stdout: "" });
+    expect(refused.stderr).toMatch(
+      new RegExp(
+        `^latchkey: the driver refuses an option of the address, .*${option}.*; see DATABASE_URL\\n$`,
+      ),
+    );
+    expect(refused.stderr).not.toContain("hush");
+  },
+);

@@ -151,6 +151,10 @@ const TABLE: readonly Cases[] = [
       ["postgresql+psycopg://u:p@h/d", postgres("postgres://u:p@h/d")],
       ["postgresql+psycopg2://u:p@h/d", postgres("postgres://u:p@h/d")],
       ["postgres+asyncpg://u@h/d?sslmode=require", postgres("postgres://u@h/d?sslmode=require")],
+      ["postgres://u@h/d?ssl=require", postgres("postgres://u@h/d?ssl=require")],
+      ["postgres://u@h/d?ssl=true&sslmode=prefer", postgres("postgres://u@h/d?ssl=true&sslmode=prefer")],
+      ["postgres://u@h/d?SSL=Verify-Full", postgres("postgres://u@h/d?SSL=Verify-Full")],
+      ["postgres://u@h/d?connect_timeout=10", postgres("postgres://u@h/d?connect_timeout=10")],
       ["postgres://u:p%23w@[::1]:5433/d", postgres("postgres://u:p%23w@[::1]:5433/d")],
     ],
     bad: [
@@ -158,6 +162,13 @@ const TABLE: readonly Cases[] = [
       "./app.db",
       "app",
       "postgres://h/d?sslmode=bogus",
+      "postgres://h/d?sslmode=true",
+      "postgres://h/d?sslmode=require&sslmode=require",
+      "postgres://h/d?sslmode=require&SSLMODE=bogus",
+      "postgres://h/d?ssl=maybe",
+      "postgres://h/d?ssl=no-verify",
+      "postgres://h/d?connect_timeout=abc",
+      "postgres://h/d?connect_timeout=-1",
       "postgres:",
       "postgres://",
       "postgres:///d?host=/tmp",
@@ -399,6 +410,18 @@ test("every mistake is reported at once, a line each", () => {
     "TRUST_PROXY",
   ]);
   expect(mistakes.join("\n")).not.toContain("hunter2");
+});
+
+test.each([
+  ["sslmode=hunter2", "takes an sslmode of disable, allow, prefer, require, verify-ca, verify-full"],
+  ["ssl=hunter2", "takes an ssl of true, false, disable, allow, prefer, require, verify-ca, verify-full"],
+  ["connect_timeout=hunter2", "takes a connect_timeout in whole seconds"],
+  ["ssl=true&ssl=hunter2", "names ssl more than once"],
+])("a DATABASE_URL with %s says what it takes, and not the value", (parameters, problem) => {
+  const [mistake, ...more] = mistakesOf({ DATABASE_URL: `postgres://u:hunter2@h/d?${parameters}` });
+  expect(mistake).toStartWith(`DATABASE_URL: ${problem}`);
+  expect(mistake).not.toContain("hunter2");
+  expect(more).toEqual([]);
 });
 
 test("S15 a mistake in a secret does not tell the secret", () => {
