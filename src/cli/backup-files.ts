@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
 import { BUCKET_NEEDS_KEY, s3File } from "../config.ts";
 import type { Config } from "../config.ts";
 import { BackupBucket } from "../storage/s3-backups.ts";
-import { BackupRefused } from "../storage/sqlite-backup.ts";
+import { BackupRefused, removeLeftover } from "../storage/sqlite-backup.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Refusal } from "./failures.ts";
 
@@ -38,7 +37,7 @@ export function bucketFile(address: string, s3: Config["s3"], beside: string): B
       if (!(error instanceof BackupRefused)) throw error;
       throw new BackupRefused(error.message.replaceAll(copy, address), error);
     } finally {
-      rmSync(copy, { force: true });
+      removeLeftover(copy);
     }
   };
   return {

@@ -180,6 +180,7 @@ function copyWhole(source: string, draft: string): void {
 function draftOf(file: string): string {
   const folder = dirname(resolve(file));
   if (!existsSync(folder)) throw new BackupRefused(`the folder ${folder} does not exist`);
+  if (!statSync(folder).isDirectory()) throw new BackupRefused(`${folder} is no folder`);
   return `${file}.${randomBytes(6).toString("hex")}.part`;
 }
 
@@ -283,7 +284,16 @@ function isReplaceable(file: string): boolean {
 }
 
 function removeDraft(draft: string): void {
-  for (const path of [draft, `${draft}-journal`]) rmSync(path, { force: true });
+  for (const path of [draft, `${draft}-journal`]) removeLeftover(path);
+}
+
+/** What stands in the way of that has most likely failed the rest as well, and must not be told in its place. */
+export function removeLeftover(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
+  }
 }
 
 function refuseSame(one: string, other: string, problem: string): void {

@@ -75,11 +75,17 @@ describe("backup into a bucket, and restore from there", () => {
     [["backup", ADDRESS], { S3_SECRET_ACCESS_KEY: "wrong-secret" }, 74, `${ADDRESS} cannot be `],
     [["restore", ADDRESS], { DATABASE_URL: "sqlite:///new.db" }, 74, `${ADDRESS} cannot be read`],
     [["backup", "s3://others/a.db"], {}, 74, "s3://others/a.db cannot be "],
+    [
+      ["restore", ADDRESS],
+      { DATABASE_URL: "sqlite:///app.db/new.db" },
+      74,
+      `${ADDRESS} cannot be read: ENOTDIR`,
+    ],
   ])("%j with %j is refused in one line", async (args, settings, exitCode, words) => {
     const refused = await run(args, settings);
     expect(refused.exitCode).toBe(exitCode);
     expect(refused.stderr).toContain(words);
-    expect(refused.stderr).not.toContain("wrong-secret");
+    expect(refused.stderr).not.toMatch(/wrong-secret|^ +at /m);
     expect(leftovers()).toEqual([]);
   });
 

@@ -16,9 +16,11 @@ import { join } from "node:path";
 import { Database } from "bun:sqlite";
 import { BackupRefused, restoreSqlite } from "../../src/storage/sqlite-backup.ts";
 import { latchkey, scratchFolder } from "../support/process.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 import { hasPostgres, temporaryPostgres } from "../support/postgres.ts";
 
 const SETTINGS = { DATABASE_URL: "sqlite:///app.db" };
+const readOnly = await mountSmallDisk("64k", "a file system that can only be read", "ro");
 const isPostgresThere = await hasPostgres();
 const folder = scratchFolder();
 const run = (...args: readonly string[]) => latchkey(args, { cwd: folder, settings: SETTINGS });
@@ -126,12 +128,30 @@ describe("backup", () => {
     [["backup", ""], 64, "takes a file"],
     [["backup", "a", "b"], 64, 'does not take "b"'],
     [["backup", "no/such/folder/a.db"], 74, "no/such/folder does not exist"],
+    [["backup", "app.db/a.db"], 74, "app.db is no folder"],
+    [["backup", "app.db/folder/a.db"], 74, "app.db/folder does not exist"],
     [["restore"], 64, "takes a file"],
     [["restore", "missing.db"], 74, "there is no file missing.db"],
   ])("%j is refused in one line", async (args, exitCode, words) => {
     const refused = await run(...args);
     expect(refused.exitCode).toBe(exitCode);
     expect(refused.stderr).toContain(words);
+    expect(refused.stderr).not.toContain("    at ");
+  });
+
+  test("under a name that is too long is refused in one line", async () => {
+    const refused = await run("backup", "a".repeat(300));
+    expect(refused.exitCode).toBe(74);
+    expect(refused.stderr).toMatch(/^latchkey: app\.db cannot be copied: ENAMETOOLONG.*\n$/);
+  });
+
+  test.if(readOnly !== null)("into what can only be read says so, and so does restore", async () => {
+    const said = "app.db cannot be copied: EROFS: read-only file system";
+    const refused = await run("backup", join(readOnly ?? "", "a.db"));
+    expect(refused).toMatchObject({ exitCode: 74, stderr: expect.stringContaining(`latchkey: ${said}`) });
+    const settings = { DATABASE_URL: `sqlite:///${join(readOnly ?? "", "new.db")}` };
+    const restored = await latchkey(["restore", "app.db"], { cwd: folder, settings });
+    expect(restored).toMatchObject({ exitCode: 74, stderr: expect.stringContaining(`latchkey: ${said}`) });
   });
 
   test("copies the file that it is told to, whatever the settings say", async () => {

@@ -3,12 +3,17 @@ import { sayOnce } from "./needed.ts";
 import { scratchFolder } from "./process.ts";
 
 /** A file system of the suite's own that is full soon; null where this process may not mount one. */
-export async function mountSmallDisk(size: string, subject: string): Promise<string | null> {
+export async function mountSmallDisk(
+  size: string,
+  subject: string,
+  access: "rw" | "ro" = "rw",
+): Promise<string | null> {
   let unmount = async () => {};
   // Asked for before the folder is, and so done before that is removed.
   afterAll(() => unmount());
   const folder = scratchFolder();
-  const mount = Bun.spawn(["mount", "-t", "tmpfs", "-o", `size=${size},mode=700`, "latchkey-test", folder], {
+  const options = `size=${size},mode=700,${access}`;
+  const mount = Bun.spawn(["mount", "-t", "tmpfs", "-o", options, "latchkey-test", folder], {
     stdout: "ignore",
     stderr: "ignore",
   });
