@@ -4,6 +4,8 @@ import { logged } from "./actor.ts";
 import type { Actor } from "./actor.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./fault.ts";
+import { nothingElse } from "./idempotency.ts";
+import type { Also } from "./idempotency.ts";
 import type { Log } from "./log.ts";
 import { isSameSecret } from "./same-secret.ts";
 import type { Store, Writes } from "./store.ts";
@@ -44,9 +46,10 @@ export class AdminSetup {
   }
 
   /** For a token that was admitted. Fails with `forbidden` where another was faster, and as any registration. */
-  register(registration: Registration, by: Actor): Promise<Account> {
+  register(registration: Registration, by: Actor, also: Also<Account> = nothingElse): Promise<Account> {
     return this.#accounts.register("admin", registration, by, {
       permit: (tx) => this.#requireFirst(tx),
+      also,
     });
   }
 

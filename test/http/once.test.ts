@@ -277,10 +277,12 @@ forEachEngine("Idempotency-Key", (start) => {
       docs.parts.some(({ header }) => header?.name === "Idempotency-Key"),
     );
     expect(keeping.map(({ path }) => path).toSorted()).toEqual([
+      "/admin/auth/register",
       "/api/v1/auth/register",
       "/api/v1/items",
       TODOS,
       USERS,
+      "/auth/register",
       "/v1/auth/register",
       "/v1/todos",
       "/v1/todos/bulk",

@@ -3,8 +3,10 @@ import type { Actor } from "../../core/actor.ts";
 import type { Core } from "../../core/core.ts";
 import { requireScope } from "../../core/caller.ts";
 import { Fault } from "../../core/fault.ts";
+import type { Also } from "../../core/idempotency.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
 import type { Exchange } from "../../http/exchange.ts";
+import { once } from "../../http/once.ts";
 import { ok } from "../../http/reply.ts";
 import { form, jsonOrMultipart, limited, route } from "../../http/route.ts";
 import type { Part, Route } from "../../http/route.ts";
@@ -15,7 +17,7 @@ import type { RealmPlace } from "./realms.ts";
 import { AccountView, LoggedIn, Login, Registration } from "./schemas.ts";
 import type { ViewAccount } from "./views.ts";
 
-type Register = (registration: NewAccount, by: Actor) => Promise<Account>;
+type Register = (registration: NewAccount, by: Actor, also: Also<Account>) => Promise<Account>;
 
 /** How an account of either realm comes about and is let in. */
 export function authRoutes(
@@ -35,16 +37,21 @@ export function authRoutes(
         limit: limited("register"),
         register: realm === "admin" ? byAdminOrSetup(core) : byAnyone(core),
         body: jsonOrMultipart(Registration(passwordRule(AT_LEAST_6)), upload),
+        once,
       },
       returns: { 201: Success(AccountView) },
       fails: ["conflict", "malformed", "overloaded"],
-      run: async ({ register, body: { fields, file } }, { actor }) => {
+      run: ({ register, body: { fields, file }, once }, { actor }) => {
         const { username, email, password } = fields;
         const person = { name: fields.name.trim(), phone: phoneOrNull(fields.phone) };
-        const account = await avatars.keep(file, (avatar) =>
-          register({ username, email, password, ...person, avatar }, actor),
+        return once(
+          { ...fields, avatar: file === null ? null : Bun.SHA256.hash(file, "hex") },
+          (also) =>
+            avatars.keep(file, (avatar) =>
+              register({ username, email, password, ...person, avatar }, actor, also),
+            ),
+          (account: Account) => success("Registration successful", view(account), 201),
         );
-        return success("Registration successful", view(account), 201);
       },
     }),
 
@@ -75,7 +82,7 @@ function byAnyone({ accounts }: Core): Part<Register> {
   return {
     kind: "guard",
     documents: {},
-    read: () => (registration, by) => accounts.register("user", registration, by),
+    read: () => (registration, by, also) => accounts.register("user", registration, by, { also }),
   };
 }
 
@@ -102,13 +109,13 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
       const setupToken = exchange.header("x-setup-token");
       if (setupToken !== null) {
         await adminSetup.admit(setupToken, exchange.actor);
-        return (registration, by) => adminSetup.register(registration, by);
+        return (registration, by, also) => adminSetup.register(registration, by, also);
       }
       if (exchange.header("authorization") === null)
         throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
       // Whoever is registered may do everything, whatever the token is narrowed to that registers them.
       requireScope(await exchange.authenticate("admin", "admin"), "account:write");
-      return (registration, by) => accounts.register("admin", registration, by);
+      return (registration, by, also) => accounts.register("admin", registration, by, { also });
     },
   };
 }

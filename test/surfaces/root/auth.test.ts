@@ -13,6 +13,8 @@ import {
   signUpAdmin,
 } from "./people.ts";
 
+const IMAGES = `${import.meta.dir}/../../fixtures/images`;
+
 forEachEngine("root auth", (start) => {
   const program = shared(start, SETTINGS);
 
@@ -46,6 +48,22 @@ forEachEngine("root auth", (start) => {
           });
         }
       }
+    });
+
+    test("sent again under its Idempotency-Key makes one account, with one picture", async () => {
+      const client = program().client();
+      const person = { ...newcomer(), avatar: Bun.file(`${IMAGES}/gps.webp`) };
+      const headers = { "idempotency-key": crypto.randomUUID() };
+      const register = (fields: typeof person) =>
+        client.post("/auth/register", undefined, { raw: formOf(fields), headers });
+      const first = await register(person);
+      expect(first.status).toBe(201);
+      const again = await register(person);
+      expect([again.status, again.body]).toEqual([201, first.body]);
+      expect(again.headers.get("idempotency-replayed")).toBe("true");
+      const another = await register({ ...person, avatar: Bun.file(`${IMAGES}/small.png`) });
+      expect(another.status).toBe(422);
+      expect((await client.get(String(dataOf(first)["avatar_url"]))).status).toBe(200);
     });
 
     test("S7 a username, e-mail or phone that is taken answers 409, in any case and any spelling", async () => {
