@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import { DAY_MS } from "./clock.ts";
 import { inSteps } from "./in-steps.ts";
 import type { Listing } from "./pages.ts";
-import type { Store } from "./store.ts";
+import type { AuditReads, ChainedRow, Store } from "./store.ts";
 
 /** What the trail tells of. Its words are kept for ever: an event is never renamed. */
 export const AUDIT_EVENTS = [
@@ -140,7 +140,7 @@ export class Audit {
   async prune(retentionDays: number, stopping?: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const keptFromMs = nowMs - retentionDays * DAY_MS;
-    const [oldest] = await this.#store.read.audit.chain(0, 1);
+    const oldest = (await oldestRows(this.#store.read.audit, 1, nowMs)).find((each) => !isAhead(each, nowMs));
     if (oldest?.row == null || oldest.row.atMs >= keptFromMs - DAY_MS) return 0;
     return inSteps(PRUNED_AT_ONCE, () => this.#pruneSome(keptFromMs, nowMs), stopping);
   }
@@ -148,9 +148,11 @@ export class Audit {
   /** The deleted rows' place is held by a new one, sealed like any, that names the last of them. */
   #pruneSome(keptFromMs: number, nowMs: number): Promise<number> {
     return this.#store.write(async (tx) => {
-      const oldest = await tx.audit.chain(0, PRUNED_AT_ONCE);
-      const kept = oldest.findIndex(({ row }) => row === null || row.atMs >= keptFromMs);
-      const old = kept === -1 ? oldest : oldest.slice(0, kept);
+      const oldest = await oldestRows(tx.audit, PRUNED_AT_ONCE, nowMs);
+      const isOld = ({ row }: ChainedRow) => row !== null && row.atMs < keptFromMs;
+      const kept = oldest.findIndex((each) => !isOld(each) && !isAhead(each, nowMs));
+      const before = kept === -1 ? oldest : oldest.slice(0, kept);
+      const old = before.slice(0, before.findLastIndex(isOld) + 1);
       const last = old.at(-1)?.row;
       if (last == null || !(await tx.audit.deleteThrough(last.seq))) return 0;
       tx.audit.record({ event: PRUNED, atMs: nowMs, by: OPERATOR, subject: null, detail: released(last) });
@@ -172,6 +174,22 @@ export class Audit {
       if (rows.length < VERIFIED_AT_ONCE) return null;
     }
   }
+}
+
+/** So many from the beginning on, or as many more as it takes to find one whose date can be believed. */
+async function oldestRows(audit: AuditReads, count: number, nowMs: number): Promise<readonly ChainedRow[]> {
+  for (let limit = count; ; limit *= 2) {
+    const rows = await audit.chain(0, limit);
+    if (rows.length < limit || !rows.every((each) => isAhead(each, nowMs))) return rows;
+  }
+}
+
+/**
+ * Written while the clock was ahead, and so no younger than the row behind it: else nothing would be removed until that
+ * date. A day is no mere difference between two instances' clocks.
+ */
+function isAhead({ row }: ChainedRow, nowMs: number): boolean {
+  return row !== null && row.atMs > nowMs + DAY_MS;
 }
 
 function unseen({ firstSeq, last }: ChainCheck, noted: ChainHead | null): ChainBreak | null {

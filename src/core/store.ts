@@ -317,11 +317,17 @@ export interface LoginAttemptWrites {
 
 // Audit trail
 
+/** `row` is null where what stands there cannot be read as a row. */
+export interface ChainedRow {
+  readonly seq: number;
+  readonly row: AuditRow | null;
+}
+
 export interface AuditReads {
   /** Newest first. */
   list(filter: AuditFilter, beforeSeq: number | null, limit: number): Promise<readonly AuditRow[]>;
-  /** In the order of the chain; `row` is null where what stands there cannot be read as a row. */
-  chain(afterSeq: number, limit: number): Promise<readonly { seq: number; row: AuditRow | null }[]>;
+  /** In the order of the chain. */
+  chain(afterSeq: number, limit: number): Promise<readonly ChainedRow[]>;
   /** The end of the chain. */
   head(): Promise<ChainHead>;
 }

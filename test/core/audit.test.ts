@@ -458,6 +458,28 @@ forEachEngine("audit trail", (start) => {
       });
     });
 
+    test("retention is not held up by rows that were written while the clock was ahead", async () => {
+      const program = await fresh();
+      const { audit } = program.core;
+      const ahead = async () => {
+        program.clock.setByMs(1_000 * DAY_MS);
+        await someone(program, "user");
+        program.clock.setByMs(-1_000 * DAY_MS);
+      };
+      await ahead();
+      program.clock.forwardMs(DAY_MS);
+      await someone(program, "user");
+      program.clock.forwardMs(32 * DAY_MS);
+      // Nothing behind these says how old they are.
+      await ahead();
+      expect(await audit.prune(30)).toBe(9);
+      expect(await audit.prune(30)).toBe(0);
+      expect((await trail(program)).map(({ seq }) => seq)).toEqual([10, 11, 12]);
+      program.clock.forwardMs(40 * DAY_MS);
+      expect(await audit.prune(30)).toBe(3);
+      expect(await verify(program)).toMatchObject({ sound: true });
+    });
+
     test("retention stops at a row that cannot be read: that is for the operator to see", async () => {
       const program = await fresh();
       await withoutGuards(program, "UPDATE audit_log SET at_ms = 9000000000000000 WHERE seq = 3");
