@@ -26,7 +26,10 @@ export const backupCommand: Command = {
   run(args, terminal) {
     return withFile(this, args, terminal, async ({ database, s3, file, force }) => {
       const startedMs = performance.now();
-      const source = sqliteFile(database, `pg_dump --format=custom --file=${quoted(nameHere(file))}`);
+      const source = sqliteFile(
+        database,
+        (address) => `pg_dump --format=custom --file=${quoted(nameHere(file))} ${address}`,
+      );
       const options = { overwrites: force };
       const inspection = await fileAt(file, s3, source).write(
         (path) => backUpSqlite(source, path, options),
@@ -51,10 +54,7 @@ export const restoreCommand: Command = {
   examples: ["latchkey restore /backups/app-2026-01-04.db --force"],
   run(args, terminal) {
     return withFile(this, args, terminal, async ({ database, s3, file, force }) => {
-      const target = sqliteFile(
-        database,
-        `pg_restore --clean --if-exists --no-owner --single-transaction ${quoted(nameHere(file))}`,
-      );
+      const target = sqliteFile(database, (address) => postgresRestore(nameHere(file), address));
       const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
       const restored = await fileAt(file, s3, target).read((path) =>
         restoreSqlite(path, target, { overwrites: force, asideEnding: `.before-${stamp}` }),
@@ -115,7 +115,7 @@ function fileAt(file: string, s3: Config["s3"], beside: string): BackupFile {
 }
 
 /** The database's file; for PostgreSQL it says which of its own tools to use, and how. */
-function sqliteFile(database: DatabaseTarget, postgresCommand: string): string {
+function sqliteFile(database: DatabaseTarget, postgresCommand: (address: string) => string): string {
   if (database.engine === "sqlite" && database.path !== ":memory:") return database.path;
   if (database.engine === "sqlite") throw new Refusal("a database in memory has no file", exitCodes.failure);
   const { hostname, port, pathname, username } = new URL(database.url);
@@ -126,10 +126,27 @@ function sqliteFile(database: DatabaseTarget, postgresCommand: string): string {
     `--dbname=${quoted(decodeURIComponent(pathname.slice(1)))}`,
   ];
   throw new Refusal(
-    `PostgreSQL has tools of its own for this, consistent beside a running server:\n  ${postgresCommand} ${words.join(" ")}`,
+    `PostgreSQL has tools of its own for this, consistent beside a running server:\n  ${postgresCommand(words.join(" "))}`,
     exitCodes.failure,
   );
 }
+
+/**
+ * `pg_restore --clean` drops what the dump knows, and what later migrations made stays behind, in the way of the next
+ * upgrade. So all goes, in the transaction in which the dump takes its place.
+ */
+function postgresRestore(dump: string, address: string): string {
+  const script = quoted(`${dump}.sql`);
+  return (
+    `pg_restore --no-owner --file=${script} ${quoted(dump)} &&\n` +
+    `  psql --single-transaction --set=ON_ERROR_STOP=1 --output=/dev/null --command=${quoted(EMPTY_SCHEMA)} ` +
+    `--file=${script} ${address}`
+  );
+}
+
+/** The right that every role has on a new database's; what a dump says of rights is said in relation to it. */
+const EMPTY_SCHEMA =
+  "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC";
 
 /** PostgreSQL's tools know no buckets: what they make is copied there by other means. */
 function nameHere(file: string): string {

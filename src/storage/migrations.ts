@@ -1,6 +1,9 @@
+import { SQLiteError } from "bun:sqlite";
 import type { Clock } from "../core/clock.ts";
 import { hasTable } from "./catalogue.ts";
+import { ReferenceViolation, UniqueViolation } from "./database.ts";
 import type { Connection, Database, ScriptConnection } from "./database.ts";
+import { isForbidden, PostgresFailure } from "./postgres-errors.ts";
 import { integer, text } from "./rows.ts";
 import { unfinishedCopy } from "./unfinished-copy.ts";
 
@@ -131,7 +134,7 @@ async function applyNext(
   const applied = await lockedLedger(connection, engine, migrations);
   const next = migrations[applied.length];
   if (next === undefined) return null;
-  await connection.script(next.scripts[engine].up);
+  await runScript(connection, next, engine, "up");
   await connection.run(
     "INSERT INTO schema_migrations (version, name, checksum, applied_at_ms) VALUES ($1, $2, $3, $4)",
     [next.version, next.name, checksum(next, engine), clock.nowMs()],
@@ -147,9 +150,37 @@ async function revokeLast(
   const applied = await lockedLedger(connection, engine, migrations);
   const last = migrations[applied.length - 1];
   if (last === undefined) return null;
-  await connection.script(last.scripts[engine].down);
+  await runScript(connection, last, engine, "down");
   await connection.run("DELETE FROM schema_migrations WHERE version = $1", [last.version]);
   return last;
+}
+
+/** A script that the database refuses meets other tables or rows than the migrations before it left. */
+async function runScript(
+  connection: ScriptConnection,
+  migration: Migration,
+  engine: Engine,
+  direction: Direction,
+): Promise<void> {
+  try {
+    await connection.script(migration.scripts[engine][direction]);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const { version, name } = migration;
+    const verb = direction === "up" ? "applied" : "taken back";
+    throw new MigrationRefused(
+      `migration ${label(version, name)} cannot be ${verb}, and nothing of it was: ${error.message}`,
+    );
+  }
+}
+
+function isRefusal(error: unknown): error is Error {
+  return (
+    error instanceof SQLiteError ||
+    error instanceof UniqueViolation ||
+    error instanceof ReferenceViolation ||
+    (error instanceof PostgresFailure && !isForbidden(error))
+  );
 }
 
 async function lockedLedger(

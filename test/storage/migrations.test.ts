@@ -88,6 +88,31 @@ forEachEngine("migrations", (engine, open) => {
     expect(JSON.stringify(await schema(database))).not.toContain("seconds");
   });
 
+  test("one that the database refuses is refused by name, whichever way it goes", async () => {
+    await migrateUp(database, small, clock, { steps: 1 });
+    await database.writeAlone((connection) => connection.script("ALTER TABLE firsts ADD COLUMN name TEXT"));
+    expect(await refusal(() => migrateUp(database, small, clock))).toMatch(
+      /^migration 0002_second cannot be applied, and nothing of it was: .*name/,
+    );
+    await database.writeAlone((connection) => connection.script("DROP TABLE firsts"));
+    expect(await refusal(() => migrateDown(database, small, { steps: 1 }))).toMatch(
+      /^migration 0001_first cannot be taken back, and nothing of it was: .*firsts/,
+    );
+  });
+
+  test("rows that a new constraint does not allow refuse it by name", async () => {
+    const unique = parseMigrations({
+      ...SMALL,
+      "0002_second.up.sql": "CREATE UNIQUE INDEX by_time ON firsts (at_ms);",
+      "0002_second.down.sql": "DROP INDEX by_time;",
+    });
+    await migrateUp(database, unique, clock, { steps: 1 });
+    await database.write((connection) => connection.run("INSERT INTO firsts (at_ms) VALUES (1), (1)"));
+    expect(await refusal(() => migrateUp(database, unique, clock))).toMatch(
+      /^migration 0002_second cannot be applied, and nothing of it was: unique constraint on /,
+    );
+  });
+
   test("an edited one is refused by name, but not for its line endings", async () => {
     await migrateUp(database, small, clock);
     const sameText = Object.fromEntries(

@@ -20,7 +20,7 @@ export function hasCurl(): boolean {
 
 /** PostgreSQL's own for backups. */
 export function hasPostgresTools(): boolean {
-  const found = Bun.which("pg_dump") !== null && Bun.which("pg_restore") !== null;
+  const found = ["pg_dump", "pg_restore", "psql"].every((program) => Bun.which(program) !== null);
   return isThere(found, "SKIPPED: a backup of PostgreSQL (Debian: postgresql-client)");
 }
 
