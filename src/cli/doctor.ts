@@ -12,6 +12,7 @@ import { KeyFolder, KeysRefused } from "../key-files.ts";
 import type { KeyFile } from "../key-files.ts";
 import { V1_ALGORITHM } from "../program.ts";
 import { RedisRateLimitStore } from "../redis/rate-limits.ts";
+import { whyReadOnly } from "../storage/catalogue.ts";
 import { DatabaseRefused } from "../storage/database.ts";
 import type { Database } from "../storage/database.ts";
 import { MigrationRefused, migrationStatus, parseMigrations } from "../storage/migrations.ts";
@@ -206,6 +207,7 @@ async function schemaFindings(config: Config): Promise<readonly Finding[]> {
     database = openDatabase(config.database, silentLog);
     return [
       await reachable(database),
+      ...(await readOnlyFindings(database)),
       await migrationFinding(database, config),
       await clockFinding(database),
     ];
@@ -226,6 +228,20 @@ async function reachable(database: Database): Promise<Finding> {
   await database.ping();
   const ms = (performance.now() - startedMs).toFixed(1);
   return ok("database", `${database.engine === "sqlite" ? "SQLite" : "PostgreSQL"} answers, in ${ms} ms`);
+}
+
+async function readOnlyFindings({ reader, engine }: Database): Promise<readonly Finding[]> {
+  const why = await whyReadOnly(reader, engine);
+  if (why === null) return [];
+  return [
+    why === "standby"
+      ? failed("database", "takes no writes: it is a standby", "see DATABASE_URL, or promote it")
+      : failed(
+          "database",
+          "takes no writes: it is set read-only",
+          "see default_transaction_read_only, and why it was set: a full disk, perhaps",
+        ),
+  ];
 }
 
 async function migrationFinding(database: Database, { database: { autoMigrate } }: Config): Promise<Finding> {

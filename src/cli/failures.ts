@@ -3,7 +3,7 @@ import { SourceRefused } from "../core/import/source.ts";
 import { KeysRefused } from "../key-files.ts";
 import { DatabaseRefused } from "../storage/database.ts";
 import { MigrationRefused } from "../storage/migrations.ts";
-import { isForbidden } from "../storage/postgres-errors.ts";
+import { isForbidden, isReadOnly } from "../storage/postgres-errors.ts";
 import { BackupRefused } from "../storage/sqlite-backup.ts";
 import { CopyRefused } from "../storage/table-comparison.ts";
 import type { Terminal } from "./command.ts";
@@ -19,6 +19,9 @@ export class Refusal extends Error {
     this.exitCode = exitCode;
   }
 }
+
+export const TAKES_NO_WRITES =
+  "the database takes no writes: it is a standby, or set read-only; see DATABASE_URL";
 
 /** Says in one line what an operator can put right, and answers the exit code; anything else is a fault of ours. */
 export function explainFailure(error: unknown, terminal: Pick<Terminal, "err">): number {
@@ -69,6 +72,7 @@ function isListenFailure(error: unknown): error is Error & { readonly code: stri
 function faultExplanation(fault: Fault): { readonly message: string; readonly exitCode: number } {
   switch (fault.what.kind) {
     case "unavailable":
+      if (isReadOnly(fault)) return { message: TAKES_NO_WRITES, exitCode: exitCodes.unavailable };
       return {
         message: "the database cannot be reached or did not answer in time: see DATABASE_URL",
         exitCode: exitCodes.unavailable,

@@ -1,11 +1,12 @@
 import type { Config } from "../config.ts";
 import type { Core } from "../core/core.ts";
 import { Fault } from "../core/fault.ts";
+import type { Database } from "../storage/database.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Refusal } from "./failures.ts";
-import { withCore } from "./with-core.ts";
+import { refuseReadOnly, withCore } from "./with-core.ts";
 import { refuseUsage, withSettings } from "./with-settings.ts";
 
 export const maintenanceCommand: Command = {
@@ -27,7 +28,7 @@ export const maintenanceCommand: Command = {
       const task = TASKS.get(verb);
       if (task === undefined) return refuseUsage(this, "takes run or avatars", terminal);
       if (extra !== undefined) return refuseUsage(this, `${verb} does not take "${extra}"`, terminal);
-      return withCore(config, terminal, (core) => task(core, terminal, config));
+      return withCore(config, terminal, (core, database) => task({ core, database, config, terminal }));
     });
   },
 };
@@ -37,7 +38,16 @@ const TASKS = new Map([
   ["avatars", removeOrphanedAvatars],
 ]);
 
-async function removeExpired({ housekeeping }: Core, terminal: Terminal): Promise<number> {
+interface Task {
+  readonly core: Core;
+  readonly database: Database;
+  readonly config: Config;
+  readonly terminal: Terminal;
+}
+
+async function removeExpired({ core: { housekeeping }, database, terminal }: Task): Promise<number> {
+  // Each of its parts goes on whatever becomes of the others, and would fail at the same.
+  await refuseReadOnly(database);
   const report = Object.entries(await housekeeping.run());
   const width = Math.max(...report.map(([task]) => task.length));
   for (const [task, removed] of report) {
@@ -47,11 +57,11 @@ async function removeExpired({ housekeeping }: Core, terminal: Terminal): Promis
   return report.some(([, removed]) => removed === null) ? exitCodes.failure : exitCodes.ok;
 }
 
-async function removeOrphanedAvatars(
-  { orphanedAvatars }: Core,
-  terminal: Terminal,
-  { uploadS3 }: Config,
-): Promise<number> {
+async function removeOrphanedAvatars({
+  core: { orphanedAvatars },
+  config: { uploadS3 },
+  terminal,
+}: Task): Promise<number> {
   const place = uploadS3 === null ? "UPLOAD_DIR" : "UPLOAD_URL";
   const refuse = (error: unknown) => refuseUnavailable(error, place);
   const { removed, failed } = await orphanedAvatars.remove().catch(refuse);

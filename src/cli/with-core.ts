@@ -8,6 +8,7 @@ import type { Store } from "../core/store.ts";
 import { createLog } from "../log.ts";
 import { assemble } from "../program.ts";
 import type { Program } from "../program.ts";
+import { whyReadOnly } from "../storage/catalogue.ts";
 import type { Database } from "../storage/database.ts";
 import { migrationStatus, parseMigrations } from "../storage/migrations.ts";
 import { missingFile, openDatabase } from "../storage/open.ts";
@@ -16,7 +17,7 @@ import { openStore } from "../storage/store.ts";
 import type { Terminal } from "./command.ts";
 import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { explainFailure, Refusal } from "./failures.ts";
+import { explainFailure, Refusal, TAKES_NO_WRITES } from "./failures.ts";
 
 /**
  * Runs `work` on the database that the settings name, as the server would; a server may be running beside it. The
@@ -25,7 +26,7 @@ import { explainFailure, Refusal } from "./failures.ts";
 export async function withCore(
   config: Config,
   terminal: Terminal,
-  work: (core: Core) => Promise<number>,
+  work: (core: Core, database: Database) => Promise<number>,
 ): Promise<number> {
   const log = commandLog(terminal);
   let program: Program | null = null;
@@ -33,7 +34,7 @@ export async function withCore(
     program = await assembleHere(config, log);
     await program.start();
     await requireCurrentSchema(program.database);
-    return await work(program.core);
+    return await work(program.core, program.database);
   } catch (error) {
     return explainFailure(error, terminal);
   } finally {
@@ -101,4 +102,8 @@ export async function requireCurrentSchema(database: Database): Promise<void> {
       exitCodes.failure,
     );
   }
+}
+
+export async function refuseReadOnly({ reader, engine }: Database): Promise<void> {
+  if ((await whyReadOnly(reader, engine)) !== null) throw new Refusal(TAKES_NO_WRITES, exitCodes.unavailable);
 }

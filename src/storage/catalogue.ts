@@ -1,5 +1,5 @@
 import type { Connection, Database } from "./database.ts";
-import { text } from "./rows.ts";
+import { boolean, text } from "./rows.ts";
 
 type Engine = Database["engine"];
 
@@ -16,6 +16,19 @@ export async function hasTable(connection: Connection, engine: Engine, table: st
       ? "SELECT 1 FROM sqlite_schema WHERE name = $1"
       : "SELECT 1 WHERE to_regclass($1) IS NOT NULL";
   return (await connection.first(sql, [table])) !== null;
+}
+
+/** Why PostgreSQL, as this connection meets it, takes no writes; null where it does. Of SQLite the file tells. */
+export async function whyReadOnly(
+  connection: Connection,
+  engine: Engine,
+): Promise<"standby" | "setting" | null> {
+  if (engine === "sqlite") return null;
+  const row = await connection.first(
+    `SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only') = 'on' AS is_read_only`,
+  );
+  if (row !== null && boolean(row, "is_standby")) return "standby";
+  return row !== null && boolean(row, "is_read_only") ? "setting" : null;
 }
 
 /** The columns of a table that migrations made, in an order that both engines have in common. */

@@ -82,6 +82,11 @@ export function isForbidden(error: unknown): error is PostgresFailure {
   return error.sqlState === INSUFFICIENT_PRIVILEGE || error.sqlState === NO_SUCH_SCHEMA;
 }
 
+/** It answers, and takes no writes: a standby, or a database that somebody has set read-only. */
+export function isReadOnly(error: unknown): boolean {
+  return underlying(error)?.sqlState === READ_ONLY;
+}
+
 /** The transaction was chosen to give way to another: again, it may pass. */
 export function gaveWay(error: unknown): boolean {
   const sqlState = underlying(error)?.sqlState;

@@ -21,11 +21,13 @@ export interface PoolPace {
   readonly idleMs: number;
   /** which is looked at so often. */
   readonly sweepMs: number;
+  /** Whoever took no write and is so old is closed: a new one may lead to where writes are taken by now. */
+  readonly readOnlyMs: number;
   /** So long the end of the pool waits for what is under way. */
   readonly closeWaitMs: number;
 }
 
-const PACE: PoolPace = { idleMs: 60_000, sweepMs: 10_000, closeWaitMs: 10_000 };
+const PACE: PoolPace = { idleMs: 60_000, sweepMs: 10_000, readOnlyMs: 10_000, closeWaitMs: 10_000 };
 
 /** So many statements may be under way on one connection. The server answers them in turn, each after those before. */
 const TOGETHER = 16;
@@ -94,6 +96,10 @@ export class PostgresPool {
     this.#shared.write.delete(session);
     this.#busy.delete(session);
     if (session.isOpen && this.#isClosed) session.close();
+    if (session.isOpen && this.#isOutdated(session)) {
+      session.close();
+      this.dropIdle();
+    }
     if (session.isOpen) {
       session.idleSinceMs = performance.now();
       this.#idle.push(session);
@@ -113,6 +119,11 @@ export class PostgresPool {
     const giveUpAtMs = performance.now() + this.#pace.closeWaitMs;
     while (this.#permits > 0 && performance.now() < giveUpAtMs) await Bun.sleep(5);
     for (const session of this.#busy) session.close();
+  }
+
+  /** After a failover the address leads elsewhere, and read-only by default is what a connection was when it was opened. */
+  #isOutdated({ tookNoWrite, openedAtMs }: Session): boolean {
+    return tookNoWrite && performance.now() - openedAtMs >= this.#pace.readOnlyMs;
   }
 
   #atHand(): Session | null {

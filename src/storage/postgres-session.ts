@@ -2,7 +2,7 @@ import { Overdue, within } from "../core/deadline.ts";
 import { Fault } from "../core/fault.ts";
 import { DatabaseRefused, refuseUnbindable } from "./database.ts";
 import type { Row, SqlValue, StatementListener } from "./database.ts";
-import { keepsConnection, PostgresFailure, translated } from "./postgres-errors.ts";
+import { isReadOnly, keepsConnection, PostgresFailure, translated } from "./postgres-errors.ts";
 
 /** What the driver needs to open a connection. */
 export interface SessionOptions {
@@ -36,6 +36,8 @@ export class Session {
   #deadlineMs = 0;
   #check: ReturnType<typeof setTimeout> | undefined;
   #checksAtMs = Number.POSITIVE_INFINITY;
+  #tookNoWrite = false;
+  readonly openedAtMs = performance.now();
   idleSinceMs = 0;
   /** How many share it just now; 0 for one that somebody has alone. */
   sharers = 0;
@@ -83,6 +85,11 @@ export class Session {
     return this.#fellSilent;
   }
 
+  /** A write on it was refused: it leads to a standby, or was opened while nothing was to be written. */
+  get tookNoWrite(): boolean {
+    return this.#tookNoWrite;
+  }
+
   /** Without values, `sql` may hold several statements. */
   query(sql: string, values: readonly SqlValue[] | undefined, deadlineMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -97,7 +104,9 @@ export class Session {
         (error: unknown) => {
           this.#heard(reject, sql, sentAtMs);
           if (!keepsConnection(error)) this.close();
-          reject(translated(error));
+          const failure = translated(error);
+          this.#tookNoWrite ||= isReadOnly(failure);
+          reject(failure);
         },
       );
     });

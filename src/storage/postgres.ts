@@ -91,9 +91,8 @@ class Postgres implements Database {
     });
     this.#statementMs = statementTimeoutMs + GRACE_MS;
     this.#ordinary = {
-      begin: options.prepare
-        ? "BEGIN READ WRITE"
-        : `BEGIN READ WRITE; ${limits("SET LOCAL", statementTimeoutMs)}`,
+      // Not READ WRITE: it fails on a standby, and overrides whoever has set the database read-only.
+      begin: options.prepare ? "BEGIN" : `BEGIN; ${limits("SET LOCAL", statementTimeoutMs)}`,
       beginMs: this.#statementMs,
       statementMs: this.#statementMs,
       totalMs: STATEMENTS_IN_A_WRITE * statementTimeoutMs,
@@ -108,7 +107,7 @@ class Postgres implements Database {
     // Behind PgBouncer a deadline is set within the transaction that it is for.
     this.#one = options.prepare ? { ...this.#ordinary, begin: null } : this.#ordinary;
     this.#alone = {
-      begin: `BEGIN READ WRITE; ${limits("SET LOCAL", 0)}; SET LOCAL lock_timeout = ${ALONE_LOCK_WAIT_MS};
+      begin: `BEGIN; ${limits("SET LOCAL", 0)}; SET LOCAL lock_timeout = ${ALONE_LOCK_WAIT_MS};
         SELECT pg_advisory_xact_lock(${ALONE_LOCK})`,
       beginMs: ALONE_LOCK_WAIT_MS + GRACE_MS,
       statementMs: ALONE_STATEMENT_MS,

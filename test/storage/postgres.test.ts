@@ -12,6 +12,7 @@ import {
   findPostgresPrograms,
   type PostgresCluster,
   startPostgresCluster,
+  startPostgresStandby,
 } from "../support/postgres-cluster.ts";
 
 const STATEMENT_MS = 300;
@@ -332,6 +333,53 @@ function suite(folder: string): void {
     expect(failure).toMatchObject(kind === "unavailable" ? { ...UNAVAILABLE, cause: told } : told);
     expect(runs).toBe(state.startsWith("40") ? 3 : 1);
     expect((await backend(db)) === pid ? "kept" : "closed").toBe(fate);
+  });
+
+  const READ_ONLY = { ...UNAVAILABLE, cause: { sqlState: "25006" } };
+  const note = (connection: WriteConnection) => connection.run("INSERT INTO notes (id) VALUES (4000)");
+  const writes: readonly (readonly [string, (db: Database) => Promise<unknown>])[] = [
+    ["a write", (db) => db.write(note)],
+    ["one of one statement", (db) => db.writeOne(note)],
+    ["several of one statement", (db) => Promise.all(Array.from({ length: 8 }, () => db.writeOne(note)))],
+    ["one that waits for no disk", (db) => db.writeUnsynced(note)],
+    ["one alone", (db) => db.writeAlone((connection) => connection.script("CREATE TABLE others (n BIGINT)"))],
+  ];
+
+  test.each([true, false])(
+    "S32 a standby takes no writes, and they pass once it is promoted (prepared statements: %p)",
+    async (prepare) => {
+      const standby = await startPostgresStandby(folder, cluster);
+      try {
+        const db = database({ url: standby.url, poolMax: 1, prepare });
+        const pid = await backend(db);
+        for (const [name, attempt] of writes) {
+          expect({ name, failure: await failureOf(attempt(db)) }).toMatchObject({ name, failure: READ_ONLY });
+        }
+        expect(await backend(db)).toBe(pid);
+        await standby.promote();
+        expect(await db.write((connection) => increment(connection, 1))).toBe(1);
+        expect(await backend(db)).toBe(pid);
+      } finally {
+        await standby.destroy();
+      }
+    },
+    20_000,
+  );
+
+  test("S32 what is set read-only takes no writes, and they pass once it no longer is", async () => {
+    const operator = database();
+    const operate = (sql: string) => operator.writeAlone((connection) => connection.script(sql));
+    await operate(`CREATE ROLE writer_no_more LOGIN; GRANT ALL ON notes TO writer_no_more;
+      ALTER ROLE writer_no_more SET default_transaction_read_only = on`);
+    const url = new URL(cluster.url);
+    url.username = "writer_no_more";
+    const db = database({ url: url.href, poolMax: 1, pace: { readOnlyMs: 0 } });
+    for (const [name, attempt] of writes) {
+      expect({ name, failure: await failureOf(attempt(db)) }).toMatchObject({ name, failure: READ_ONLY });
+    }
+    await operate("ALTER ROLE writer_no_more RESET default_transaction_read_only");
+    // A connection has the setting of when it was opened: that of before would be refused for ever.
+    expect(await db.write((connection) => increment(connection, 1))).toBe(1);
   });
 
   test("a write whose connection breaks is undone, and none of it goes on outside a transaction", async () => {

@@ -12,6 +12,8 @@ export interface PostgresCluster {
   /** Connections stay open and nothing answers; with `connections` alone, new ones do. */
   freeze(what: "everything" | "connections"): void;
   thaw(): void;
+  /** Ends following another, and takes writes. */
+  promote(): Promise<void>;
   destroy(): Promise<void>;
 }
 
@@ -31,17 +33,8 @@ export function findPostgresPrograms(): string | null {
 }
 
 export async function startPostgresCluster(programs: string): Promise<PostgresCluster> {
-  const folder = mkdtempSync(join(tmpdir(), "latchkey-cluster-"));
+  const folder = await ownFolder();
   const data = join(folder, "data");
-  const port = await freePort();
-  const options = Object.entries({ ...SETTINGS, port, unix_socket_directories: folder }).map(
-    ([k, v]) => `-c ${k}=${v}`,
-  );
-  const control = (...words: readonly string[]) =>
-    asPostgres([join(programs, "pg_ctl"), "-D", data, "-w", "-l", join(folder, "log"), ...words]);
-
-  // The server refuses to run as root.
-  if (process.getuid?.() === 0) await finished(["chown", "postgres", folder]);
   await asPostgres([
     join(programs, "initdb"),
     "-D",
@@ -54,6 +47,36 @@ export async function startPostgresCluster(programs: string): Promise<PostgresCl
     "-E",
     "UTF8",
   ]);
+  return started(programs, folder);
+}
+
+/** One that follows `primary`, and takes no writes until it is promoted. */
+export async function startPostgresStandby(
+  programs: string,
+  primary: PostgresCluster,
+): Promise<PostgresCluster> {
+  const folder = await ownFolder();
+  const copy = join(programs, "pg_basebackup");
+  await asPostgres([copy, "-D", join(folder, "data"), "-d", primary.url, "-R", "-c", "fast", "-N"]);
+  return started(programs, folder);
+}
+
+async function ownFolder(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-cluster-"));
+  // The server refuses to run as root.
+  if (process.getuid?.() === 0) await finished(["chown", "postgres", folder]);
+  return folder;
+}
+
+/** What lies in `folder`, on a port of its own. */
+async function started(programs: string, folder: string): Promise<PostgresCluster> {
+  const data = join(folder, "data");
+  const port = await freePort();
+  const options = Object.entries({ ...SETTINGS, port, unix_socket_directories: folder }).map(
+    ([k, v]) => `-c ${k}=${v}`,
+  );
+  const control = (...words: readonly string[]) =>
+    asPostgres([join(programs, "pg_ctl"), "-D", data, "-w", "-l", join(folder, "log"), ...words]);
   const start = () => control("-o", options.join(" "), "start");
   await start();
 
@@ -75,6 +98,7 @@ export async function startPostgresCluster(programs: string): Promise<PostgresCl
       for (const pid of frozen) signal(pid, "SIGCONT");
       frozen = [];
     },
+    promote: () => control("promote"),
     async destroy() {
       cluster.thaw();
       if (existsSync(join(data, "postmaster.pid"))) await control("-m", "immediate", "stop");
