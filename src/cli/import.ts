@@ -9,15 +9,15 @@ import type { Store } from "../core/store.ts";
 import { openSource } from "../storage/source.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
+import { commandSecret } from "./command-secret.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
-import { programSecret } from "./dev-secret.ts";
 import { databaseAddress } from "./database-address.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { ImportReport, tellPlan, tellTallies } from "./import-report.ts";
 import { interruptible } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { firstLine } from "./secret-input.ts";
-import { SEALS_NOTHING, withStore } from "./with-core.ts";
+import { commandLog, SEALS_NOTHING, withStore } from "./with-core.ts";
 import { refuseUsage, settingsOf } from "./with-settings.ts";
 
 /** Longer than a writer on the same SQLite file waits between two looks at its lock. */
@@ -85,7 +85,7 @@ function withTarget(
   // A prepared statement keeps the plan that was best while the tables were empty.
   const target = { ...config.database, statementTimeoutMs: STATEMENT_TIMEOUT_MS, prepare: false };
   // A plan leaves no trace.
-  const secretOf = applies ? () => programSecret(config) : SEALS_NOTHING;
+  const secretOf = applies ? () => commandSecret(config, commandLog(terminal)) : SEALS_NOTHING;
   return withStore(target, secretOf, terminal, (store, engine) =>
     work(store, engine === "sqlite" ? PAUSE_BETWEEN_WRITES_MS : 0),
   );

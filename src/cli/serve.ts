@@ -7,6 +7,7 @@ import type { Program } from "../program.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Terminal } from "./command.ts";
 import { ENV_FILE_OPTION } from "./config.ts";
+import { programSecret } from "./dev-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure } from "./failures.ts";
 import { assembleHere } from "./with-core.ts";
@@ -43,7 +44,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   logStrayFailures(log);
   let program: Program | null = null;
   try {
-    program = await assembleHere(config, log);
+    program = await assembleHere(config, programSecret(config), log);
     await program.start();
     // From before anybody can know that it serves: a signal must find somebody who finishes what has begun.
     const stopping = stopRequested(log);

@@ -15,7 +15,7 @@ import { missingFile, openDatabase } from "../storage/open.ts";
 import type { DatabaseTarget } from "../storage/open.ts";
 import { openStore } from "../storage/store.ts";
 import type { Terminal } from "./command.ts";
-import { programSecret } from "./dev-secret.ts";
+import { commandSecret } from "./command-secret.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { explainFailure, Refusal, TAKES_NO_WRITES } from "./failures.ts";
 
@@ -31,7 +31,7 @@ export async function withCore(
   const log = commandLog(terminal);
   let program: Program | null = null;
   try {
-    program = await assembleHere(config, log);
+    program = await assembleHere(config, await commandSecret(config, log), log);
     await program.start();
     await requireCurrentSchema(program.database);
     return await work(program.core, program.database);
@@ -48,7 +48,7 @@ export async function withCore(
  */
 export async function withStore(
   target: DatabaseTarget,
-  secretOf: () => string,
+  secretOf: () => string | Promise<string>,
   terminal: Terminal,
   work: (store: Store, engine: Database["engine"]) => Promise<number>,
 ): Promise<number> {
@@ -59,7 +59,7 @@ export async function withStore(
   }
   let database: Database | null = null;
   try {
-    const sealer = new AuditSealer(secretOf());
+    const sealer = new AuditSealer(await secretOf());
     database = openDatabase(target, commandLog(terminal));
     await requireCurrentSchema(database);
     return await work(openStore(database, sealer), database.engine);
@@ -73,13 +73,13 @@ export async function withStore(
 /** For who only reads: no secret is needed then, and none made that is not there. */
 export const SEALS_NOTHING = () => "";
 
-/** By the clocks of this machine, and with the secret that is set or kept. */
-export function assembleHere(config: Config, log: Log): Promise<Program> {
+/** By the clocks of this machine. */
+export function assembleHere(config: Config, secret: string, log: Log): Promise<Program> {
   return assemble(config, {
     clock: systemClock,
     steadyClock: monotonicClock,
     log,
-    secret: programSecret(config),
+    secret,
   });
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseDotEnv } from "../../src/config/dot-env.ts";
 import { loaded } from "./loaded.ts";
 
 const DEPLOY = join(import.meta.dir, "../../deploy");
@@ -9,20 +10,33 @@ const PRODUCTION = { ENVIRONMENT: "production" };
 
 const secretInFile = () => SECRET;
 
-test("the systemd unit's settings are known, and fit for production behind one proxy", () => {
+describe("the systemd unit", () => {
   const unit = readFileSync(join(DEPLOY, "latchkey.service"), "utf8");
-  const lines = [...unit.matchAll(/^Environment=(.*)$/gm)].flatMap(([, words = ""]) => words.split(" "));
+  const file = readFileSync(join(DEPLOY, "latchkey.settings"), "utf8");
+  const lines = file.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   const given = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
-  const config = loaded(given, {}, secretInFile);
-  expect(config).toMatchObject({
-    isProduction: true,
-    host: "127.0.0.1",
-    trustProxy: 1,
-    secretKey: SECRET,
-    database: { engine: "sqlite", path: "/var/lib/latchkey/app.db" },
+
+  test("has settings that are known, and fit for production behind one proxy", () => {
+    const config = loaded(given, {}, secretInFile);
+    expect(config).toMatchObject({
+      isProduction: true,
+      host: "127.0.0.1",
+      trustProxy: 1,
+      secretKey: SECRET,
+      database: { engine: "sqlite", path: "/var/lib/latchkey/app.db" },
+    });
+    const stopSeconds = Number(/^TimeoutStopSec=(\d+)s$/m.exec(unit)?.[1]);
+    expect(stopSeconds).toBeGreaterThan(config.shutdownTimeoutSeconds);
   });
-  const stopSeconds = Number(/^TimeoutStopSec=(\d+)s$/m.exec(unit)?.[1]);
-  expect(stopSeconds).toBeGreaterThan(config.shutdownTimeoutSeconds);
+
+  test("gives the server none that a command cannot have", () => {
+    const [, path = ""] = /^EnvironmentFile=(\/.+)$/m.exec(unit) ?? [];
+    expect(unit).not.toMatch(/^(?:Environment|PassEnvironment|LoadCredential)=/m);
+    expect(parseDotEnv(file, {})).toEqual({ values: given, mistakes: [] });
+    const command = `runuser -u latchkey -- latchkey user list --env-file ${path}`;
+    expect(unit).toContain(command);
+    expect(readFileSync(join(DEPLOY, "../docs/operating.md"), "utf8")).toContain(`$ ${command}\n`);
+  });
 });
 
 describe("compose.yaml", () => {
