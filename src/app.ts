@@ -54,6 +54,7 @@ export function createApp(parts: {
       limits: config.rateLimits.enabled ? { store: limits, rules: limitRules(config) } : null,
       cors: { origins: config.corsOrigins },
       ownOrigin: ownOrigin(config),
+      basePath: basePath(config),
     },
     policy: responderPolicy(config),
     log,
@@ -80,11 +81,23 @@ export function createMetricsApp(parts: {
 }
 
 function unlimited({ authentication, idempotency }: Core, clock: Clock): Services {
-  return { authentication, idempotency, clock, limits: null, cors: { origins: [] }, ownOrigin: null };
+  return {
+    authentication,
+    idempotency,
+    clock,
+    limits: null,
+    cors: { origins: [] },
+    ownOrigin: null,
+    basePath: "",
+  };
 }
 
 function ownOrigin({ publicUrl }: Config): string | null {
   return publicUrl === null ? null : new URL(publicUrl).origin;
+}
+
+function basePath({ publicUrl }: Config): string {
+  return publicUrl === null ? "" : new URL(publicUrl).pathname.replace(/\/$/, "");
 }
 
 function responderPolicy(config: Config): ResponderPolicy {

@@ -29,6 +29,8 @@ export interface Services {
   readonly cors: { readonly origins: readonly string[] };
   /** Where browsers reach this server, if it was told. */
   readonly ownOrigin: string | null;
+  /** What stands before every path there, and is taken off on the way here; empty where nothing is. */
+  readonly basePath: string;
 }
 
 /** Longer than a body takes that is on its way when its request is read, also on a busy machine. */
@@ -72,6 +74,11 @@ export class Exchange implements Sent {
   /** The path as it was asked for, without the query. */
   get path(): string {
     return new URL(this.request.url).pathname;
+  }
+
+  /** A path of this server's, as its clients have to ask for it. */
+  publicPath(path: string): string {
+    return this.#services.basePath + path;
   }
 
   /** Who asks, as far as that is known by now, and from where. */

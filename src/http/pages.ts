@@ -73,7 +73,7 @@ export function pageView<Row, View>(
 
 /**
  * Where the neighbours of a page are (RFC 8288), for clients that follow links rather than build addresses. The
- * addresses are relative: the server does not know by what name it was reached. They repeat what the list knows of
+ * addresses are paths: the server does not know by what name it was reached. They repeat what the list knows of
  * the query, and nothing else of it.
  */
 export function pageLinks<Row>(
@@ -85,7 +85,7 @@ export function pageLinks<Row>(
   const link = (rel: Rel, at: Readonly<Record<string, string | number>>): Link => {
     const given = new URLSearchParams();
     for (const [name, value] of Object.entries({ ...filters, ...at })) given.set(name, String(value));
-    return { rel, text: `<${exchange.path}?${given}>; rel="${rel}"` };
+    return { rel, text: `<${exchange.publicPath(exchange.path)}?${given}>; rel="${rel}"` };
   };
   const links = page.numbered === null ? [] : numberedLinks(page.numbered, link);
   if (page.numbered === null && page.nextCursor !== null)

@@ -5,6 +5,7 @@ export interface Reply {
   readonly body?: unknown;
   /** Sent as it is, with a content type among the headers. */
   readonly content?: string | Uint8Array | Blob;
+  /** A `location` among them is a path of this server's. */
   readonly headers?: Readonly<Record<string, string>>;
   /** A `Set-Cookie` each. */
   readonly cookies?: readonly string[];

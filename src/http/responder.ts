@@ -190,6 +190,9 @@ export class Responder {
     if (this.#isClosing) headers.set("connection", "close");
     addHeaders(headers, corsHeaders(exchange.request, this.#services.cors.origins));
     addHeaders(headers, reply.headers);
+    // Not before: an answer that is kept for a retry may be sent again from below another path than it was made at.
+    const { location } = reply.headers ?? {};
+    if (location !== undefined) headers.set("location", exchange.publicPath(location));
     for (const cookie of reply.cookies ?? []) headers.append("set-cookie", cookie);
     return response;
   }

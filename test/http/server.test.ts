@@ -30,6 +30,7 @@ test("S36 what throws around an answer is told to the operator, and to the clien
       cors: { origins: [] },
       clock: monotonicClock,
       ownOrigin: null,
+      basePath: "",
     },
     policy: { requestTimeoutMs: 1_000, trustedProxies: 0, strictTransport: false },
     log: { debug: tell, info: tell, warning: tell, error: tell },
