@@ -426,6 +426,7 @@ export interface V1UserPage {
 }
 
 export interface ApiV1ListItemsQuery {
+  /** 1 where neither it nor `cursor` is given */
   readonly page?: number | undefined;
   readonly page_size?: number | undefined;
   /** A page's `next_cursor`, in place of `page` */
@@ -481,6 +482,7 @@ export interface RootListAuditTrailQuery {
 }
 
 export interface RootListUserAccountsQuery {
+  /** 1 where neither it nor `cursor` is given */
   readonly page?: number | undefined;
   readonly page_size?: number | undefined;
   /** A page's `next_cursor`, in place of `page` */
@@ -509,6 +511,7 @@ export interface V1ListTodosQuery {
     | "title"
     | "-title"
     | undefined;
+  /** 1 where neither it nor `cursor` is given */
   readonly page?: number | undefined;
   readonly page_size?: number | undefined;
   /** A page's `next_cursor`, in place of `page` */
@@ -516,6 +519,7 @@ export interface V1ListTodosQuery {
 }
 
 export interface V1ListUsersQuery {
+  /** 1 where neither it nor `cursor` is given */
   readonly page?: number | undefined;
   readonly page_size?: number | undefined;
   /** A page's `next_cursor`, in place of `page` */

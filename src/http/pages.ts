@@ -25,7 +25,14 @@ const LINKS_MAX_CHARACTERS = 3_000;
 
 /** The fields of a query that say which page is wanted; a list adds its filters beside them. */
 export const pageFields = {
-  page: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_MAX, default: 1 })),
+  // Without a default of its own: beside a cursor there is none, and clients would send it along.
+  page: t.Optional(
+    t.Integer({
+      minimum: 1,
+      maximum: PAGE_MAX,
+      description: "1 where neither it nor `cursor` is given",
+    }),
+  ),
   page_size: t.Optional(t.Integer({ minimum: 1, maximum: PAGE_SIZE_MAX, default: PAGE_SIZE })),
   cursor: t.Optional(
     text({ max: CURSOR_MAX_CHARACTERS, description: "A page's `next_cursor`, in place of `page`" }),

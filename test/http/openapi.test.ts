@@ -2,6 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import type { Realm } from "../../src/core/accounts.ts";
+import { OPERATOR } from "../../src/core/actor.ts";
+import type { JsonSchema } from "../../src/http/json-schema.ts";
 import { openApiDocument, templated } from "../../src/http/openapi.ts";
 import type { OpenApiDocument, Operation } from "../../src/http/openapi.ts";
 import { route, json } from "../../src/http/route.ts";
@@ -10,8 +13,12 @@ import { nullable, t } from "../../src/http/schema.ts";
 import type { TSchema } from "../../src/http/schema.ts";
 import type { Surface } from "../../src/http/surface.ts";
 import { operationsDialect } from "../../src/surfaces/operations/index.ts";
+import type { Answer } from "../support/client.ts";
 import { OPTIONS } from "../support/contract.ts";
 import { forEachEngine, shared } from "../support/program.ts";
+import type { TestProgram } from "../support/program.ts";
+import { someone } from "../support/someone.ts";
+import type { Someone } from "../support/someone.ts";
 
 function operationsOf(document: OpenApiDocument): readonly Operation[] {
   return Object.values(document.paths).flatMap((item) => Object.values(item));
@@ -24,6 +31,30 @@ function served(body: unknown): OpenApiDocument {
 
 function isDocument(body: unknown): body is OpenApiDocument {
   return typeof body === "object" && body !== null && "openapi" in body && "paths" in body;
+}
+
+/** Two who may read every list, each with more than one row in it. */
+async function readers(program: TestProgram): Promise<Readonly<Record<Realm, Someone>>> {
+  const [user, admin] = [await someone(program, "user"), await someone(program, "admin")];
+  await program.core.accounts.update(user.account, { role: "admin" }, null, OPERATOR);
+  for (const title of ["first", "second"]) {
+    await user.client.post("/api/v1/items", { name: title }, { token: user.token });
+    await user.client.post("/v1/todos", { title }, { token: user.token });
+    await someone(program, "user");
+  }
+  return { user, admin };
+}
+
+/** What a parameter may be, made from its documentation as a generated client does. */
+function exampleFor({ default: usual, examples, enum: choices, type, minimum }: JsonSchema): unknown {
+  const [shown] = [usual, examples, choices].filter((each) => each !== undefined).flat();
+  if (shown !== undefined) return shown;
+  return type === "integer" ? (minimum ?? 1) : type === "boolean" ? false : "a";
+}
+
+function cursorIn({ body }: Answer): string {
+  const { next_cursor: cursor, data } = Object(body);
+  return String(cursor ?? Object(data).next_cursor);
 }
 
 forEachEngine("the OpenAPI document", (start) => {
@@ -102,6 +133,28 @@ forEachEngine("the OpenAPI document", (start) => {
     expect(paths["/api/v1/users/refresh"]?.post?.security).toEqual([{ refreshTokenCookie: [] }]);
     expect(paths["/api/v1/users/logout"]?.post?.security).toEqual([{ refreshTokenCookie: [] }, {}]);
     expect(paths["/api/v1/users/login"]?.post?.security).toEqual([]);
+  });
+
+  test("has no default for a parameter that is refused beside another", async () => {
+    const { user, admin } = await readers(program());
+    let count = 0;
+    for (const [path, { get }] of Object.entries((await read()).paths)) {
+      const parameters = get?.parameters?.filter(({ in: where }) => where === "query") ?? [];
+      const reader = get?.security.some((scheme) => "adminToken" in scheme) ? admin : user;
+      const ask = (query: Readonly<Record<string, string>>) =>
+        reader.client.get(`${path}?${new URLSearchParams(query)}`, { token: reader.token });
+      const values = new Map(parameters.map(({ name, schema }) => [name, String(exampleFor(schema))]));
+      if (values.has("cursor")) values.set("cursor", cursorIn(await ask({ page_size: "1" })));
+      for (const { name, schema } of parameters) {
+        if (schema.default === undefined) continue;
+        for (const [other, value] of values) {
+          count += 1;
+          const query = { [other]: value, [name]: String(schema.default) };
+          expect([path, query, (await ask(query)).status]).toEqual([path, query, 200]);
+        }
+      }
+    }
+    expect(count).toBeGreaterThan(20);
   });
 
   test("is sent again only to who has another version, packed to who can unpack it", async () => {
