@@ -15,8 +15,12 @@ withChromium("the page at / in Chromium", (start) => {
   });
   afterAll(() => program().app.stop(0));
 
-  const open = async (look: "light" | "dark" = "light", size?: { width: number; height: number }) => {
-    const page = await Page.open(`${address}/`, look, size);
+  const open = async (
+    look: "light" | "dark" = "light",
+    size?: { width: number; height: number },
+    at = address,
+  ) => {
+    const page = await Page.open(`${at}/`, look, size);
     await page.until("document.querySelector('#readiness').innerText === 'yes'");
     return Object.assign(page, { [Symbol.dispose]: () => page.close() });
   };
@@ -72,6 +76,29 @@ withChromium("the page at / in Chromium", (start) => {
     await send(page, "register");
     expect(await answer(page, "register")).toInclude("body.password");
     expect(await page.complaints()).toEqual([]);
+  });
+
+  test("shows what a proxy says in place of the server, and lets one try again", async () => {
+    const words = "<h1>502 Bad Gateway</h1>";
+    const proxy = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: (request) =>
+        new URL(request.url).pathname.startsWith("/api/")
+          ? new Response(words, { status: 502, headers: { "content-type": "text/html" } })
+          : program().app.handle(request),
+    });
+    try {
+      using page = await open("light", undefined, `http://127.0.0.1:${proxy.port}`);
+      for (const step of ["register", "login", "todo"]) {
+        await send(page, step);
+        expect(await answer(page, step)).toStartWith("502 This is no answer of the server's");
+        expect(await answer(page, step)).toInclude(words);
+      }
+      expect(await page.complaints()).toEqual([]);
+    } finally {
+      await proxy.stop(true);
+    }
   });
 
   for (const look of ["light", "dark"] as const) {

@@ -98,16 +98,31 @@ async function send(form) {
   const headers = { "Content-Type": "application/json" };
   if (needsToken && state.token !== null) headers.Authorization = `Bearer ${state.token}`;
   let response;
+  let text;
   try {
     response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+    text = await response.text();
   } catch {
     return showAnswer(form, "bad", "The server could not be reached.", "");
   }
-  const answer = await response.json();
+  const answer = parsed(text);
+  if (answer === undefined) {
+    const words = `${response.status} This is no answer of the server's: look at what stands before it.`;
+    return showAnswer(form, "bad", words, text);
+  }
   if (response.ok) accept?.(answer);
   const words = response.ok ? done : (explain[response.status] ?? explainAny[response.status] ?? "");
   const look = response.ok ? "good" : "bad";
   showAnswer(form, look, `${response.status} ${words}`.trim(), JSON.stringify(answer, null, 2));
+}
+
+/** Undefined where it is no JSON, as what a proxy says of its own is not. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function showAnswer(form, look, words, body) {
@@ -147,8 +162,11 @@ for (const form of document.querySelectorAll("form[data-step]")) {
     event.preventDefault();
     if (button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
-    await send(form);
-    button.setAttribute("aria-disabled", "false");
+    try {
+      await send(form);
+    } finally {
+      button.setAttribute("aria-disabled", "false");
+    }
     showRequests();
   });
   copyButton.addEventListener("click", () => copy(form, copyButton));
