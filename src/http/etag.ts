@@ -8,6 +8,18 @@ import { ok } from "./reply.ts";
 import type { Reply } from "./reply.ts";
 import type { Part } from "./route.ts";
 
+/** What a route documents that answers one resource, which its clients may change. */
+export const TAGGED = { ETag: "For `If-None-Match`, and `If-Match`" };
+
+/** And one that answers what they may not. */
+export const CACHED = { ETag: "Names the version, for `If-None-Match`" };
+
+/** Taken by every route that answers 304. */
+export const IF_NONE_MATCH = {
+  name: "If-None-Match",
+  description: "The `ETag` of what the client has; 304 where it has not changed since",
+};
+
 interface Versioned {
   readonly id: number;
   readonly version: number;

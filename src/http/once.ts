@@ -31,6 +31,7 @@ export const once: Part<Once> = {
         "Names this request, e.g. by a UUID: sent again within 24 hours, it gets the first answer again, marked " +
         "with `Idempotency-Replayed: true`, and nothing is made twice",
     },
+    sends: { "Idempotency-Replayed": "`true` where this is an earlier answer again" },
   },
   read(exchange) {
     const key = exchange.header(NAME);

@@ -5,6 +5,7 @@
 import { type Realm, REALMS } from "../core/accounts.ts";
 import type { AnyFault } from "../core/fault.ts";
 import type { Dialect } from "./dialect.ts";
+import { IF_NONE_MATCH } from "./etag.ts";
 import { exampleOf, isSchema, SchemaBook } from "./json-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { Failure, PartDocs, Route } from "./route.ts";
@@ -238,7 +239,7 @@ function scopeNote({ scope }: PartDocs): string | undefined {
 const ID = t.Integer({ minimum: 1, format: "int64", example: 1 });
 
 function parametersOf(route: Route, prefix: string, book: SchemaBook): readonly Parameter[] {
-  const { parts } = route.docs;
+  const { parts, returns } = route.docs;
   const inPath = [...route.path.matchAll(/:([A-Za-z0-9_]+)/g)].map(([, name = ""]): Parameter => {
     const documented = parts.find(({ path }) => path?.name === name)?.path;
     return parameter("path", name, true, documented?.schema ?? ID, prefix, book);
@@ -250,7 +251,8 @@ function parametersOf(route: Route, prefix: string, book: SchemaBook): readonly 
           parameter("query", name, query.required?.includes(name) === true, schema, prefix, book),
         ),
   );
-  const inHeader = parts.flatMap(({ header }) =>
+  const headers = [...parts.map(({ header }) => header), 304 in returns ? IF_NONE_MATCH : undefined];
+  const inHeader = headers.flatMap((header) =>
     header === undefined
       ? []
       : [
@@ -341,12 +343,13 @@ function responsesOf(surface: Surface, route: Route, book: SchemaBook): Readonly
 }
 
 function answered(schema: TSchema | null, route: Route): Outcome {
+  const byParts = route.docs.parts.flatMap(({ sends = {} }) => Object.entries(sends));
   return {
     name: "answer",
     summary: route.docs.summary,
     schema,
     example: schema === null ? undefined : exampleOf(schema),
-    headers: route.docs.sends ?? {},
+    headers: { ...Object.fromEntries(byParts), ...route.docs.sends },
   };
 }
 

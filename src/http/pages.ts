@@ -23,6 +23,11 @@ const LEAST_NEEDED: readonly Rel[] = ["last", "first", "prev", "next"];
 /** Many proxies take 4 kB for the head of an answer, and put a 502 in the place of one that has more. */
 const LINKS_MAX_CHARACTERS = 3_000;
 
+/** What a route documents whose pages come with `pageLinks`. */
+export const LINKED = {
+  Link: "Where the page's neighbours are, as `first`, `prev`, `next` and `last` (RFC 8288)",
+};
+
 /** The fields of a query that say which page is wanted; a list adds its filters beside them. */
 export const pageFields = {
   // Without a default of its own: beside a cursor there is none, and clients would send it along.

@@ -43,6 +43,8 @@ export interface PartDocs {
   /** Beside `json`: the same fields may come by multipart, and this file with them. */
   readonly upload?: { readonly field: string; readonly maxBytes: number };
   readonly cookie?: string;
+  /** What a good answer carries in its headers by the part's doing. */
+  readonly sends?: Readonly<Record<string, string>>;
   /** What the part itself may fail with. */
   readonly fails?: readonly Failure[];
 }

@@ -135,6 +135,15 @@ forEachEngine("the OpenAPI document", (start) => {
     expect(paths["/api/v1/users/login"]?.post?.security).toEqual([]);
   });
 
+  test("takes If-None-Match wherever it may answer 304", async () => {
+    for (const { operationId, parameters = [], responses } of operationsOf(await read())) {
+      const takesTag = parameters.some(
+        ({ name, in: where }) => where === "header" && name === "If-None-Match",
+      );
+      expect([operationId, takesTag]).toEqual([operationId, "304" in responses]);
+    }
+  });
+
   test("has no default for a parameter that is refused beside another", async () => {
     const { user, admin } = await readers(program());
     let count = 0;

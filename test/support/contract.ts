@@ -1,6 +1,6 @@
 /**
  * Holds every answer that a test gets against the OpenAPI document of the program that gave it: the status must be
- * documented for the route, the body must have the documented shape, and no field that is not documented.
+ * documented for the route, the body must have the documented shape, and no field nor header that is not documented.
  */
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ValidateFunction } from "ajv/dist/2020.js";
@@ -59,8 +59,10 @@ export class Contract {
     const { operation, pointer } = found;
     const response = operation.responses[answer.status];
     if (response === undefined) return `${operation.operationId} does not document status ${answer.status}`;
-    for (const name of Object.keys(response.headers)) {
-      if (name === "X-Request-ID" && !answer.headers.has(name)) return `${name} is missing`;
+    if (!answer.headers.has("x-request-id")) return "X-Request-ID is missing";
+    const undocumented = headersBeside(answer.headers, Object.keys(response.headers));
+    if (undocumented.length > 0) {
+      return `${operation.operationId} ${answer.status} does not document ${undocumented.join(", ")}`;
     }
     if (isHead) return null;
     if (response.content === undefined) {
@@ -157,6 +159,15 @@ function matches(template: string, path: string): boolean {
     expected.length === given.length &&
     expected.every((part, index) => (part.startsWith("{") ? given[index] !== "" : part === given[index]))
   );
+}
+
+/** What any answer may have, whatever it is about. */
+const ON_ANY_ANSWER =
+  /^(?:cache-control|connection|content-.*|referrer-policy|strict-transport-security|traceresponse|vary|x-content-type-options|x-frame-options|access-control-.*)$/;
+
+function headersBeside(headers: Headers, documented: readonly string[]): readonly string[] {
+  const known = new Set(documented.map((name) => name.toLowerCase()));
+  return [...headers.keys()].filter((name) => !known.has(name) && !ON_ANY_ANSWER.test(name));
 }
 
 /** Without the query, and the slash at its end. */

@@ -1,5 +1,6 @@
 import type { Core } from "../../core/core.ts";
 import { cached } from "../../http/cached.ts";
+import { CACHED } from "../../http/etag.ts";
 import { ok } from "../../http/reply.ts";
 import { route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
@@ -31,6 +32,7 @@ export function wellKnownRoutes(core: Core, publicUrl: string | null): readonly 
       operation: "readKeySet",
       takes: {},
       returns: { 200: KeySet, 304: null },
+      sends: CACHED,
       run: (_, exchange) => cached(exchange, core.publicKeys(), MAX_AGE_SECONDS),
     }),
 
@@ -39,6 +41,7 @@ export function wellKnownRoutes(core: Core, publicUrl: string | null): readonly 
       operation: "readServerMetadata",
       takes: {},
       returns: { 200: ServerMetadata, 304: null },
+      sends: CACHED,
       run: (_, exchange) =>
         publicUrl === null
           ? // Told by the name that the client used, and so for no cache to keep.

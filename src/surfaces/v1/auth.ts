@@ -1,12 +1,12 @@
 import type { Core } from "../../core/core.ts";
 import { AT_LEAST_8 } from "../../core/passwords.ts";
-import { unlessKnown } from "../../http/etag.ts";
+import { TAGGED, unlessKnown } from "../../http/etag.ts";
 import { once } from "../../http/once.ts";
 import { ok } from "../../http/reply.ts";
 import { caller, json, limited, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
 import { AccessToken, Login, Registration, UserView } from "./schemas.ts";
-import { createdUser } from "./users.ts";
+import { CREATED_USER, createdUser } from "./users.ts";
 import { userView } from "./views.ts";
 
 export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Core): readonly Route[] {
@@ -16,6 +16,7 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       operation: "register",
       takes: { limit: limited("register"), body: json(Registration(passwordRule(AT_LEAST_8))), once },
       returns: { 201: UserView },
+      sends: CREATED_USER,
       fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) => {
         const { full_name: name = null, ...given } = body;
@@ -46,7 +47,7 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       operation: "readOwnUser",
       takes: { caller: caller("user", "account:read") },
       returns: { 200: UserView, 304: null },
-      sends: { ETag: "For `If-None-Match`, and `If-Match`" },
+      sends: TAGGED,
       run: ({ caller }, exchange) => unlessKnown(exchange, caller.account, userView(caller.account)),
     }),
   ];

@@ -3,17 +3,15 @@ import type { Order } from "../../core/pages.ts";
 import { searchWords } from "../../core/search.ts";
 import type { TodoSelection, TodoSort } from "../../core/store.ts";
 import type { Todo, TodoOperation, TodoOutcome } from "../../core/todos.ts";
-import { etag, ifMatch, unlessKnown } from "../../http/etag.ts";
+import { etag, ifMatch, TAGGED, unlessKnown } from "../../http/etag.ts";
 import { once } from "../../http/once.ts";
-import { pageLinks, pageRequest, pageView } from "../../http/pages.ts";
+import { LINKED, pageLinks, pageRequest, pageView } from "../../http/pages.ts";
 import { created, noContent, ok } from "../../http/reply.ts";
 import { caller, id, json, query, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
 import type { Static } from "../../http/schema.ts";
 import { Bulk, BulkResults, TodoChange, TodoInput, TodoPage, TodoPageQuery, TodoView } from "./schemas.ts";
 import { bulkView, todoView } from "./views.ts";
-
-const TAGGED = { ETag: "For `If-None-Match`, and `If-Match`" };
 
 export function todoRoutes({ todos, pages }: Core): readonly Route[] {
   return [
@@ -22,7 +20,7 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
       operation: "createTodo",
       takes: { caller: caller("user", "todos:write"), todo: json(TodoInput), once },
       returns: { 201: TodoView },
-      sends: TAGGED,
+      sends: { ...TAGGED, Location: "The path of the new todo" },
       run: ({ caller, todo, once }) =>
         once(
           todo,
@@ -39,6 +37,7 @@ export function todoRoutes({ todos, pages }: Core): readonly Route[] {
       operation: "listTodos",
       takes: { caller: caller("user", "todos:read"), query: query(TodoPageQuery) },
       returns: { 200: TodoPage },
+      sends: LINKED,
       run: async ({ caller, query }, exchange) => {
         const listing = todos.listing(caller, selection(query), order(query.sort ?? "-created_at"));
         const page = await pages.read(listing, pageRequest(query));

@@ -4,9 +4,9 @@ import type { Caller } from "../../core/caller.ts";
 import type { Core } from "../../core/core.ts";
 import { Fault } from "../../core/fault.ts";
 import { AT_LEAST_8 } from "../../core/passwords.ts";
-import { etag, ifMatch, unlessKnown } from "../../http/etag.ts";
+import { etag, ifMatch, TAGGED, unlessKnown } from "../../http/etag.ts";
 import { once } from "../../http/once.ts";
-import { pageLinks, pageRequest, pageView } from "../../http/pages.ts";
+import { LINKED, pageLinks, pageRequest, pageView } from "../../http/pages.ts";
 import { created, noContent, ok } from "../../http/reply.ts";
 import type { Reply } from "../../http/reply.ts";
 import { caller, callerIfAny, id, json, limited, query, route } from "../../http/route.ts";
@@ -17,7 +17,7 @@ import { userView } from "./views.ts";
 
 const ADMIN_ONLY = { adminOnly: ["role", "is_active"] } as const;
 
-const TAGGED = { ETag: "For `If-None-Match`, and `If-Match`" };
+export const CREATED_USER = { ...TAGGED, Location: "The path of the new user" };
 
 export function userRoutes(core: Core): readonly Route[] {
   const { accounts, pages } = core;
@@ -44,6 +44,7 @@ export function userRoutes(core: Core): readonly Route[] {
         once,
       },
       returns: { 201: UserView },
+      sends: CREATED_USER,
       fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) => {
         const { full_name: name = null, is_active: isActive, ...given } = body;
@@ -58,6 +59,7 @@ export function userRoutes(core: Core): readonly Route[] {
       operation: "listUsers",
       takes: { caller: caller("user", "account:read"), query: query(UserPageQuery) },
       returns: { 200: UserPage },
+      sends: LINKED,
       fails: ["forbidden"],
       run: async ({ caller, query }, exchange) => {
         requireAdmin(caller);

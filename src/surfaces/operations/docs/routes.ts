@@ -1,3 +1,4 @@
+import { CACHED } from "../../../http/etag.ts";
 import type { OpenApiDocument } from "../../../http/openapi.ts";
 import { route } from "../../../http/route.ts";
 import type { Route } from "../../../http/route.ts";
@@ -57,8 +58,6 @@ export function docsRoutes({ document, apiOrigin }: Documentation): readonly Rou
     }),
   ];
 }
-
-const CACHED = { ETag: "Names the version, for `If-None-Match`" };
 
 const PAGE_POLICY = ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"];
 

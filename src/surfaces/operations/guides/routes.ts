@@ -1,3 +1,4 @@
+import { CACHED } from "../../../http/etag.ts";
 import { route } from "../../../http/route.ts";
 import type { Route } from "../../../http/route.ts";
 import { content } from "../../../http/schema.ts";
@@ -15,7 +16,7 @@ export const guideRoutes: readonly Route[] = [
     operation: "readGuide",
     takes: { guide: oneOf(guides, "guide", "quick-start") },
     returns: { 200: content("text/html"), 304: null },
-    sends: { ETag: "Names the version, for `If-None-Match`" },
+    sends: CACHED,
     run: ({ guide }, { request }) => guide.reply(request, { "content-security-policy": POLICY }),
   }),
 ];

@@ -1,3 +1,4 @@
+import { CACHED } from "../../../http/etag.ts";
 import { ok } from "../../../http/reply.ts";
 import type { Reply } from "../../../http/reply.ts";
 import { route } from "../../../http/route.ts";
@@ -41,6 +42,7 @@ export function pageRoutes(about: About): readonly Route[] {
       operation: "index",
       takes: {},
       returns: { 200: t.Union([Index, content("text/html")]), 304: null },
+      sends: CACHED,
       run: (_, { request }) => (wantsPage(request) ? showPage(html, request) : ok(index(about), VARY)),
     }),
 
@@ -49,6 +51,7 @@ export function pageRoutes(about: About): readonly Route[] {
       operation: "readPageAsset",
       takes: { asset: oneOf(assets, "file", "page.css") },
       returns: { 200: content("*/*"), 304: null },
+      sends: CACHED,
       run: ({ asset }, { request }) => asset.reply(request),
     }),
   ];
