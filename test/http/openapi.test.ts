@@ -118,6 +118,21 @@ forEachEngine("the OpenAPI document", (start) => {
     expect(count).toBeGreaterThan(50);
   });
 
+  test("shows changes of an account that can be made as they stand", async () => {
+    const { paths } = await read();
+    const [user, admin] = [await someone(program(), "user"), await someone(program(), "admin")];
+    for (const { path, by } of [
+      { path: "/users/me", by: user },
+      { path: "/admin/users/{user_id}", by: admin },
+      { path: "/admin/me", by: admin },
+    ]) {
+      const sample = paths[path]?.put?.requestBody?.content["application/json"]?.example;
+      const at = path.replace("{user_id}", String(user.account.id));
+      const answer = await by.client.put(at, sample, { token: by.token });
+      expect([path, answer.status, answer.body]).toMatchObject([path, 200, { success: true }]);
+    }
+  });
+
   test("says which credentials a route needs, and how failures look", async () => {
     const { paths, components } = await read();
     const todo = paths["/api/v1/todos/{todo_id}"]?.delete;

@@ -47,7 +47,12 @@ const changeFields = (rule: PasswordRule) => ({
   email: kept(email()),
   phone: t.Optional(phone()),
   username: kept(username()),
-  avatar: kept(text({ description: "By JSON: null removes it, its own name leaves it" })),
+  avatar: t.Optional(
+    t.Union([text(), t.Null()], {
+      description: "By JSON: null removes it, its own name leaves it",
+      example: null,
+    }),
+  ),
   password: kept(newPassword(rule)),
 });
 
