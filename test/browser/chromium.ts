@@ -68,6 +68,11 @@ export class Page {
     return page;
   }
 
+  /** To another address, as a link leads there. */
+  async go(url: string): Promise<void> {
+    await this.#view.navigate(url);
+  }
+
   evaluate(expression: string): Promise<unknown> {
     return this.#view.evaluate(expression);
   }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { guides } from "../../src/surfaces/operations/guides/guides.ts";
 import { shared } from "../support/program.ts";
 import { Page, withChromium } from "./chromium.ts";
 
@@ -115,6 +116,16 @@ withChromium("the page at / in Chromium", (start) => {
     });
   }
 
+  test("every guide fits the narrowest phone, and scrolls down alone", async () => {
+    using page = await open("light", { width: 320, height: 740 });
+    const wide: string[] = [];
+    for (const name of guides.keys()) {
+      await page.go(`${address}/guides/${name}`);
+      if ((await page.evaluate(SCROLLS_SIDEWAYS)) === true) wide.push(name);
+    }
+    expect(wide).toEqual([]);
+  });
+
   test("can be walked with the keyboard alone", async () => {
     using page = await open();
     const seen = await page.tabThrough(20);
@@ -134,6 +145,9 @@ withChromium("the page at / in Chromium", (start) => {
 function output(command: readonly string[]): Promise<string> {
   return new Response(Bun.spawn([...command], { stderr: "ignore" }).stdout).text();
 }
+
+const SCROLLS_SIDEWAYS =
+  "(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.documentElement)";
 
 /** Words whose contrast with their ground is under WCAG's 4.5 to 1. */
 const FAINT_WORDS = `(() => {
