@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { newEmail, PASSWORD, signUp } from "../surfaces/api-v1/people.ts";
 import { shared } from "../support/program.ts";
-import { Page, withChromium } from "./chromium.ts";
+import { FAINT_WORDS, Page, withChromium } from "./chromium.ts";
 
 setDefaultTimeout(30_000);
 
@@ -61,6 +61,14 @@ withChromium("the documentation in Chromium", (start) => {
     });
   }
 
+  for (const { look } of LOOKS) {
+    test(`ReDoc shows patterns that can be read in a ${look} look`, async () => {
+      using page = await open("/redoc", look);
+      await page.until(`document.body.innerText.includes(${JSON.stringify(PATTERN)})`);
+      expect(await page.evaluate(FAINT_WORDS)).not.toContain(`SPAN ${PATTERN}`);
+    });
+  }
+
   test("ReDoc finds a route by its words", async () => {
     using page = await open("/redoc");
     await page.fill("input[type=text]", "logout");
@@ -109,6 +117,9 @@ withChromium("the documentation in Chromium", (start) => {
     expect(await page.text(".live-responses-table tbody .response-col_status")).toStartWith("200");
   });
 });
+
+/** Of the header that every answer has. */
+const PATTERN = "^[A-Za-z0-9._-]{1,128}$";
 
 /** What the words of a page look like on its ground. */
 const BRIGHTNESS = `(() => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { guides } from "../../src/surfaces/operations/guides/guides.ts";
 import { shared } from "../support/program.ts";
-import { Page, withChromium } from "./chromium.ts";
+import { FAINT_WORDS, Page, withChromium } from "./chromium.ts";
 
 setDefaultTimeout(30_000);
 
@@ -148,24 +148,3 @@ function output(command: readonly string[]): Promise<string> {
 
 const SCROLLS_SIDEWAYS =
   "(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.documentElement)";
-
-/** Words whose contrast with their ground is under WCAG's 4.5 to 1. */
-const FAINT_WORDS = `(() => {
-  const channels = (color) => color.match(/[0-9.]+/g).map(Number);
-  const light = (color) => channels(color).slice(0, 3)
-    .map((each) => each / 255)
-    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, each, index) => sum + each * [0.2126, 0.7152, 0.0722][index], 0);
-  const groundOf = (element) => {
-    const { backgroundColor } = getComputedStyle(element);
-    return channels(backgroundColor)[3] === 0 ? groundOf(element.parentElement) : backgroundColor;
-  };
-  return [...document.querySelectorAll("body *")]
-    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ""))
-    .filter((element) => element.checkVisibility())
-    .filter((element) => {
-      const [a, b] = [light(getComputedStyle(element).color), light(groundOf(element))];
-      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
-    })
-    .map((element) => element.tagName + " " + element.innerText);
-})()`;

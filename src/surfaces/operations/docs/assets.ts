@@ -21,15 +21,26 @@ export const pages = {
 
 export const assets: ReadonlyMap<string, StaticFile> = new Map([
   ["pages.css", new StaticFile(pagesStyle, STYLE)],
-  ["redoc.standalone.js", new StaticFile(redocWithoutForeignImage, SCRIPT)],
+  ["redoc.standalone.js", new StaticFile(mendedRedoc, SCRIPT)],
   ["start-redoc.js", new StaticFile(startRedoc, SCRIPT)],
   ["start-swagger.js", new StaticFile(startSwagger, SCRIPT)],
   ["swagger-ui.css", new StaticFile(swaggerStyle, STYLE)],
   ["swagger-ui-bundle.js", new StaticFile(swaggerScript, SCRIPT)],
 ]);
 
-/** ReDoc asks another host for its maker's logo, and leaves it out where there is none. */
-async function redocWithoutForeignImage(): Promise<string> {
-  const script = await Bun.file(redoc).text();
-  return script.replaceAll("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,");
+/** What ReDoc writes out and no setting changes, with what stands there instead: parts of the exact version in package.json. */
+const REDOC_MENDED = [
+  // Its maker's logo, for which it asks another host; where there is none it is left out.
+  ["https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,"],
+  // The colour of patterns, which cannot be read on a dark ground: pages.css has one for it.
+  ["color: #0e7c86;", "color: var(--pattern, #0e7c86);"],
+] as const;
+
+async function mendedRedoc(): Promise<string> {
+  let script = await Bun.file(redoc).text();
+  for (const [written, meant] of REDOC_MENDED) {
+    if (!script.includes(written)) throw new Error(`ReDoc has no more ${written}`);
+    script = script.replaceAll(written, meant);
+  }
+  return script;
 }
