@@ -87,7 +87,7 @@ withChromium("the page at / in Chromium", (start) => {
       fetch: (request) =>
         new URL(request.url).pathname.startsWith("/api/")
           ? new Response(words, { status: 502, headers: { "content-type": "text/html" } })
-          : program().app.handle(request),
+          : program().app.handle(request, "127.0.0.1"),
     });
     try {
       using page = await open("light", undefined, `http://127.0.0.1:${proxy.port}`);
