@@ -5,7 +5,7 @@ import { once } from "../../http/once.ts";
 import { ok } from "../../http/reply.ts";
 import { caller, json, limited, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
-import { AccessToken, Login, Registration, UserView } from "./schemas.ts";
+import { AccessToken, Login, nameIn, Registration, UserView } from "./schemas.ts";
 import { CREATED_USER, createdUser } from "./users.ts";
 import { userView } from "./views.ts";
 
@@ -19,8 +19,8 @@ export function authRoutes({ accounts, accessTokens, logins, passwordRule }: Cor
       sends: CREATED_USER,
       fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) => {
-        const { full_name: name = null, ...given } = body;
-        const user = { ...given, name };
+        const { full_name: fullName = null, ...given } = body;
+        const user = { ...given, name: nameIn(fullName) };
         return once(body, (also) => accounts.register("user", user, actor, { also }), createdUser);
       },
     }),

@@ -13,10 +13,16 @@ const time = () => t.String({ format: "date-time", example: "2026-01-04T10:00:00
 
 // Users
 
-const fullName = () => nullable(text({ max: FULL_NAME_MAX_CHARACTERS, example: "John Doe" }));
+const fullName = () => nullable(text({ max: FULL_NAME_MAX_CHARACTERS, trim: true, example: "John Doe" }));
 const role = () =>
   t.Union([t.Literal("user"), t.Literal("admin")], { description: "By an administrator alone" });
 const isActive = () => t.Boolean({ description: "By an administrator alone" });
+
+/** The name of an account, which is never empty: a form sends what was not filled in as nothing. */
+export function nameIn(fullName: string | null): string | null {
+  const name = fullName?.trim() ?? "";
+  return name === "" ? null : name;
+}
 
 export const Registration = (rule: PasswordRule) =>
   t.Object(

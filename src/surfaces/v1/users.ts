@@ -12,7 +12,7 @@ import type { Reply } from "../../http/reply.ts";
 import { caller, callerIfAny, id, json, limited, query, route } from "../../http/route.ts";
 import type { Route } from "../../http/route.ts";
 import type { Static } from "../../http/schema.ts";
-import { UserChange, UserInput, UserPage, UserPageQuery, UserView } from "./schemas.ts";
+import { nameIn, UserChange, UserInput, UserPage, UserPageQuery, UserView } from "./schemas.ts";
 import { userView } from "./views.ts";
 
 const ADMIN_ONLY = { adminOnly: ["role", "is_active"] } as const;
@@ -47,9 +47,9 @@ export function userRoutes(core: Core): readonly Route[] {
       sends: CREATED_USER,
       fails: ["conflict", "overloaded"],
       run: ({ body, once }, { actor }) => {
-        const { full_name: name = null, is_active: isActive, ...given } = body;
+        const { full_name: fullName = null, is_active: isActive, ...given } = body;
         const rights = isActive === undefined ? {} : { isActive };
-        const user = { ...given, name, ...rights };
+        const user = { ...given, name: nameIn(fullName), ...rights };
         return once(body, (also) => accounts.register("user", user, actor, { also }), createdUser);
       },
     }),
@@ -143,14 +143,14 @@ type Change = Static<ReturnType<typeof UserChange>>;
 function accountChange({
   email,
   username,
-  full_name: name,
+  full_name: fullName,
   role,
   is_active: isActive,
 }: Change): AccountChange {
   return {
     ...(email === undefined ? {} : { email }),
     ...(username === undefined ? {} : { username }),
-    ...(name === undefined ? {} : { name }),
+    ...(fullName === undefined ? {} : { name: nameIn(fullName) }),
     ...(role === undefined ? {} : { role }),
     ...(isActive === undefined ? {} : { isActive }),
   };

@@ -314,6 +314,25 @@ forEachEngine("v1 users", (start) => {
       expect(nothing.body).toEqual(changed.body);
     });
 
+    test("a full name is kept trimmed, as root keeps it, and an empty one is none", async () => {
+      const client = program().client();
+      for (const [given, kept] of [
+        ["  Ada  ", "Ada"],
+        ["", null],
+        [" \t ", null],
+        [`A${" ".repeat(255)}`, "A"],
+      ] as const) {
+        for (const path of ["/v1/auth/register", "/v1/users"])
+          expect(field(await client.post(path, { ...registration(), full_name: given }), "full_name")).toBe(
+            kept,
+          );
+        const alice = await signUp(program());
+        expect(field(await alice.patch(`/v1/users/${alice.id}`, { full_name: given }), "full_name")).toBe(
+          kept,
+        );
+      }
+    });
+
     test("PATCH to a taken name answers 409, changes nothing, and is no guess at a password", async () => {
       const alice = await signUp(program());
       const bob = await signUp(program());
