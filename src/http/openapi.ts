@@ -469,6 +469,7 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
   403: "Known, but not allowed",
   404: "There is none",
   409: "A value that must be unique is taken",
+  412: "It has changed since the caller read it",
   413: "The body is too large",
   415: "The body is of a type that this route does not take",
   422: "Fields break their rules; each is named",
