@@ -37,8 +37,11 @@ function scheduledTo(place: BackupPlace, from: string, keep: number) {
 }
 
 function latestChildOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return Number(children.trim().split(" ").at(-1));
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  const child = Number(children.at(-1));
+  // A signal to 0 goes to all of this program's own group.
+  if (child === 0) throw new Error(`process ${pid} has no child`);
+  return child;
 }
 
 beforeAll(async () => {
@@ -192,14 +195,19 @@ describe("backups that the settings ask for", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  /** Stops before it begins, until it is told to go on. */
+  const HELD = `const { spawn } = Bun;
+    Bun.spawn = (command, options) => spawn(["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", ...command], options);`;
+
   /** A server in a process group of its own, whose hour comes as it starts. */
-  function serveAtTheHour(folder: string) {
+  function serveAtTheHour(folder: string, backup = "") {
     const hasCome = join(folder, "hour-has-come.js");
     writeFileSync(
       hasCome,
       `const { parse } = Bun.cron;
       const comeAtOnce = (schedule, job) => (job(), { stop() {}, unref() { return this; } });
-      Bun.cron = Object.assign(comeAtOnce, { parse });`,
+      Bun.cron = Object.assign(comeAtOnce, { parse });
+      ${backup}`,
     );
     const command = ["setsid", process.execPath, "--no-env-file", "--preload", hasCome, MAIN, "serve"];
     return serve(folder, AT_THREE, command);
@@ -216,8 +224,11 @@ describe("backups that the settings ask for", () => {
 
   test("become whole after a Ctrl-C, which every process of the terminal's group gets", async () => {
     const served = scratchFolder();
-    const server = await serveAtTheHour(served);
+    const server = await serveAtTheHour(served, HELD);
+    const child = latestChildOf(server.pid);
     process.kill(-server.pid, "SIGINT");
+    await server.printed("server.stopping");
+    process.kill(child, "SIGCONT");
     expect(await server.exited).toBe(0);
     expect(server.output()).toContain("backup.done");
     expect(readdirSync(join(served, "backups"))).toEqual([expect.stringMatching(/^app-\w+\.db$/)]);
@@ -225,14 +236,13 @@ describe("backups that the settings ask for", () => {
 
   test("end with the program at a second Ctrl-C", async () => {
     const served = scratchFolder();
-    const server = await serveAtTheHour(served);
+    const server = await serveAtTheHour(served, HELD);
     const child = latestChildOf(server.pid);
-    // It comes no further until the program is gone.
-    process.kill(child, "SIGSTOP");
     server.kill("SIGINT");
     await server.printed("server.stopping");
     server.kill("SIGINT");
     expect(await server.exited).toBe(1);
+    // It comes no further until the program is gone.
     process.kill(child, "SIGCONT");
     await eventually(() => expect(isOver(child)).toBe(true));
     expect(readdirSync(join(served, "backups"))).toEqual([]);

@@ -88,7 +88,7 @@ export class Session {
         this.#isOut = false;
         this.#asksAgainAtMs = 0;
         this.#unended = null;
-        this.#account = accountIn(tokens.accessToken);
+        this.#account = accountOf(tokens);
         await this.#store.set(tokens);
       }),
     );
@@ -159,11 +159,11 @@ export class Session {
     return held !== null && this.#isOwn(held) ? held : null;
   }
 
-  /** The first account that a client meets is its own. A token that does not say whose it is may be. */
-  #isOwn({ accessToken }: Tokens): boolean {
-    const account = accountIn(accessToken);
+  /** The first account that a client meets is its own. */
+  #isOwn(tokens: Tokens): boolean {
+    const account = accountOf(tokens);
     this.#account ??= account;
-    return account === null || account === this.#account;
+    return account === this.#account;
   }
 
   async #signedOut(held: Tokens | null): Promise<null> {
@@ -188,13 +188,13 @@ export class Session {
   }
 }
 
-/** The account that an access token says it is of; null for one that says nothing. */
-function accountIn(token: string): string | null {
-  const [, claims] = token.split(".");
-  if (claims === undefined) return null;
+/** Whose tokens they are: of which realm, and of which account there. One that does not say is nobody's but its own. */
+function accountOf({ accessToken }: Tokens): string {
+  const [, payload = ""] = accessToken.split(".");
   try {
-    return String(JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))).user_id);
+    const { aud, user_id } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+    return `${aud} ${user_id}`;
   } catch {
-    return null;
+    return accessToken;
   }
 }

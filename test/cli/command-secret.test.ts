@@ -37,9 +37,16 @@ function suite(newDatabase: () => string, kept: string): void {
     expect(readdirSync(folder)).not.toContain(kept);
     expect(await run(["audit", "verify"], SECRET)).toMatchObject({ exitCode: 0, stderr: "" });
 
+    // One that lies there is no better, as from a start without the settings, unless somebody says that it is meant.
     const server = await serve(folder, database);
     server.kill("SIGTERM");
     await server.exited;
+    const refused = await run(["admin", "unlock", "root"]);
+    expect(refused).toMatchObject({ exitCode: 78, stdout: "" });
+    expect(refused.stderr).toContain(`sealed with another secret than`);
+    expect(await run(["audit", "verify"], SECRET)).toMatchObject({ exitCode: 0, stderr: "" });
+    const meant = { SECRET_KEY_FILE: kept };
+    expect(await run(["admin", "unlock", "root"], meant)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await run(["admin", "unlock", "root"])).toMatchObject({ exitCode: 0, stderr: "" });
   }, 30_000);
 

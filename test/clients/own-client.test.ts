@@ -502,6 +502,33 @@ forEachEngine("the client", (start: Start) => {
       expect(await kindOf(client.login(person))).toBe("unauthorized");
     });
 
+    test("holds to a personal token too, and is nobody by it who logged in", async () => {
+      const [ada, grace] = [
+        { ...newPerson(), name: "Ada" },
+        { ...newPerson(), name: "Grace" },
+      ];
+      const [byToken, byLogin] = [memoryTokens(), memoryTokens()];
+      const at = (tokens: TokenStore) =>
+        createClient({ baseUrl: server().origin, surface: "root" as const, tokens });
+      const [adas, graces] = [at(byToken), at(byLogin)];
+      for (const [client, person] of [
+        [adas, ada],
+        [graces, grace],
+      ] as const) {
+        await client.register(person);
+        await client.login(person);
+      }
+      const { token } = await adas.tokens.create({ name: "phone" });
+      const [personal, login] = [{ accessToken: token }, await byLogin.get()];
+      await byToken.set(personal);
+      const program = at(byToken);
+      expect(await program.me()).toMatchObject({ username: ada.username });
+      await byToken.set(login);
+      expect(await kindOf(program.me())).toBe("unauthorized");
+      await byLogin.set(personal);
+      expect(await kindOf(graces.me())).toBe("unauthorized");
+    });
+
     test("runs a back office", async () => {
       const { program } = server();
       const setupToken = setupTokenOf(program.log);
@@ -528,6 +555,20 @@ forEachEngine("the client", (start: Start) => {
       expect(await admin.users.get(user.id)).toMatchObject({ is_active: true });
       const events = await collected(admin.audit.all({ account: `user:${user.id}`, page_size: 2 }));
       expect(events.map(({ event }) => event)).toContain("account.blocked");
+
+      // A user and an administrator of one id, who share a store, are two.
+      const ada = { ...newPerson(), name: "Ada" };
+      const tokens = memoryTokens();
+      const asUser = createClient({ baseUrl: server().origin, surface: "root", tokens });
+      const asAdmin = createClient({ baseUrl: server().origin, surface: "root", realm: "admin", tokens });
+      const { id } = await asUser.register(ada);
+      await program.database.write((connection) =>
+        connection.run("UPDATE admins SET id = $1 WHERE username_key = $2", [id, person.username]),
+      );
+      await asUser.login(ada);
+      await asAdmin.login(person);
+      expect(await kindOf(asUser.me())).toBe("unauthorized");
+      expect(await asAdmin.me()).toMatchObject({ id, username: person.username });
     });
   });
 

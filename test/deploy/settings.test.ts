@@ -30,8 +30,8 @@ describe("the systemd unit", () => {
   });
 
   test("gives the server none that a command cannot have", () => {
-    const [, path = ""] = /^EnvironmentFile=(\/.+)$/m.exec(unit) ?? [];
-    expect(unit).not.toMatch(/^(?:Environment|PassEnvironment|LoadCredential)=/m);
+    const [, path = ""] = /^ExecStart=\S+ serve --env-file (\/.+)$/m.exec(unit) ?? [];
+    expect(unit).not.toMatch(/^(?:Environment|EnvironmentFile|PassEnvironment|LoadCredential)=/m);
     expect(parseDotEnv(file, {})).toEqual({ values: given, mistakes: [] });
     const command = `runuser -u latchkey -- latchkey user list --env-file ${path}`;
     expect(unit).toContain(command);
