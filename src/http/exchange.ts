@@ -114,12 +114,12 @@ export class Exchange implements Sent {
     return this.#caller !== null && mayGiveRights(this.#caller);
   }
 
-  /** Fails with `unauthenticated` or `invalid_token`, and with `forbidden` where the token is not good for `scope`. */
-  async authenticate(realm: Realm, scope: Scope | null): Promise<Caller> {
+  /** Fails with `unauthenticated` or `invalid_token`, and with `forbidden` where the token lacks one of `scopes`. */
+  async authenticate(realm: Realm, scopes: readonly Scope[]): Promise<Caller> {
     const token = bearerToken(this.header("authorization"));
     const caller = await this.#services.authentication.caller(realm, token, this.actor);
     this.#caller = caller;
-    if (scope !== null) requireScope(caller, scope);
+    for (const scope of scopes) requireScope(caller, scope);
     return caller;
   }
 

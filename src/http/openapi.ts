@@ -230,8 +230,9 @@ function securityOf(parts: readonly PartDocs[], schemes: readonly string[]): Ope
   });
 }
 
-function scopeNote({ scope }: PartDocs): string | undefined {
-  return scope === undefined ? undefined : `A token that is narrowed to scopes needs \`${scope}\`.`;
+function scopeNote({ scopes }: PartDocs): string | undefined {
+  const named = scopes?.map((scope) => `\`${scope}\``).join(" and ");
+  return named === undefined ? undefined : `A token that is narrowed to scopes needs ${named}.`;
 }
 
 // What it takes

@@ -30,7 +30,8 @@ export interface Part<T> {
 /** What a part adds to the documentation of its route. */
 export interface PartDocs {
   readonly realm?: Realm;
-  readonly scope?: Scope;
+  /** All of which a token needs that is narrowed to any. */
+  readonly scopes?: readonly Scope[];
   /** The route answers without the credentials too, if not always the same. */
   readonly isOptional?: boolean;
   readonly limit?: LimitName;
@@ -162,21 +163,18 @@ export function limitedByForm(otherwise: LimitName, choose: (form: Form) => Limi
   };
 }
 
-/** The account that the request's token belongs to, as long as the token is good for `scope`. */
-export function caller(realm: Realm, scope: Scope): Part<Caller> {
+/** The account that the request's token belongs to, as long as the token is good for all of `scopes`. */
+export function caller(realm: Realm, ...scopes: readonly Scope[]): Part<Caller> {
   return {
     kind: "guard",
-    documents: {
-      realm,
-      scope,
-      fails: [
-        "unauthenticated",
-        "invalid_token",
-        { kind: "forbidden", why: { rule: "scope_required", scope } },
-      ],
-    },
-    read: (exchange) => exchange.authenticate(realm, scope),
+    documents: { realm, scopes, fails: ["unauthenticated", "invalid_token", ...lacking(scopes)] },
+    read: (exchange) => exchange.authenticate(realm, scopes),
   };
+}
+
+/** How a token fails that lacks one of them. */
+export function lacking(scopes: readonly Scope[]): readonly Failure[] {
+  return scopes.map((scope) => ({ kind: "forbidden", why: { rule: "scope_required", scope } }));
 }
 
 /** The account behind the request's token, if it brings one; a bad one is refused all the same. */
@@ -184,8 +182,7 @@ export function callerIfAny(realm: Realm): Part<Caller | null> {
   return {
     kind: "guard",
     documents: { realm, isOptional: true, fails: ["invalid_token"] },
-    read: (exchange) =>
-      exchange.header("authorization") === null ? null : exchange.authenticate(realm, null),
+    read: (exchange) => (exchange.header("authorization") === null ? null : exchange.authenticate(realm, [])),
   };
 }
 
@@ -322,12 +319,12 @@ export function id(name: string, noun: Noun): Part<number> {
   };
 }
 
-/** More of one name than a browser has by mistake: each costs a look-up. */
-const MOST_COOKIES = 4;
+/** Many more of one name than a browser has by mistake: each costs a look-up. */
+const MOST_COOKIES = 16;
 
 /**
- * The cookies of a name, the newest first. Where one was set for another domain than now, or by a neighbour for theirs,
- * a browser sends both: of those for one path the oldest first (RFC 6265, 5.4).
+ * The cookies of a name, the last first. Where one was set for another domain than now, or by a neighbour for theirs, a
+ * browser sends both: of those for one path that first which it has had for longest (RFC 6265, 5.4).
  */
 export function cookies(name: string, { isOptional = false } = {}): Part<readonly string[]> {
   return {

@@ -134,9 +134,17 @@ const LIMITED: Readonly<Record<LimitName, readonly string[]>> = {
 const REFUSED_OTHERWISE: Readonly<Record<string, number>> = { "POST /admin/auth/register": 403 };
 
 /** What a token needs beside its route's own scope. */
-const WANTED_TOO: Readonly<Record<string, readonly string[]>> = {
-  "POST /admin/auth/register": ["account:write"],
-};
+const WANTED_TOO: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  [
+    "DELETE /admin/users/:user_id",
+    "PATCH /admin/users/:user_id/activate",
+    "PATCH /admin/users/:user_id/block",
+    "PATCH /admin/users/:user_id/restore",
+    "PATCH /admin/users/:user_id/unlock",
+    "POST /admin/auth/register",
+    "PUT /admin/users/:user_id",
+  ].map((route) => [route, ["account:write"]]),
+);
 
 const scoped = [
   ...Object.entries(USERS).map(([scope, routes]) => ({ realm: "user", scope, routes }) as const),

@@ -12,7 +12,9 @@ import type { Upload } from "./index.ts";
 import { AccountView, UserChange, UserQuery } from "./schemas.ts";
 import type { ViewAccount } from "./views.ts";
 
-const admin = () => caller("admin", "admin");
+const reader = () => caller("admin", "admin");
+/** Who changes an account may give it rights, and a password by which they are had. */
+const writer = () => caller("admin", "admin", "account:write");
 const userId = () => id("user_id", "user");
 
 /** Whatever another administrator does to the same user meanwhile. */
@@ -37,7 +39,7 @@ export function adminUserRoutes(
     route("PATCH", `/admin/users/:user_id/${verb}`, {
       summary: spec.summary,
       operation: spec.operation,
-      takes: { admin: admin(), userId: userId() },
+      takes: { admin: writer(), userId: userId() },
       returns: { 200: Success(AccountView) },
       run: async ({ userId }, { actor }) =>
         success(spec.message, view(await spec.act(await accounts.get("user", userId), actor))),
@@ -47,7 +49,7 @@ export function adminUserRoutes(
     route("GET", "/admin/users", {
       summary: "List and search the users, newest first",
       operation: "listUserAccounts",
-      takes: { admin: admin(), query: query(UserQuery) },
+      takes: { admin: reader(), query: query(UserQuery) },
       returns: { 200: Success(pageOf(AccountView)) },
       run: async ({ query }) => {
         const { search = "", is_active: isActive = null, deleted = false } = query;
@@ -60,7 +62,7 @@ export function adminUserRoutes(
     route("GET", "/admin/users/:user_id", {
       summary: "Read a user, deleted or not",
       operation: "readUserAccount",
-      takes: { admin: admin(), userId: userId() },
+      takes: { admin: reader(), userId: userId() },
       returns: { 200: Success(AccountView) },
       run: async ({ userId }) => success("User retrieved", view(await accounts.get("user", userId))),
     }),
@@ -70,7 +72,7 @@ export function adminUserRoutes(
       description: "What is absent stays as it is. A new password ends the user's sessions.",
       operation: "updateUserAccount",
       takes: {
-        admin: admin(),
+        admin: writer(),
         userId: userId(),
         body: jsonOrMultipart(UserChange(passwordRule(AT_LEAST_6)), upload),
       },
@@ -92,7 +94,7 @@ export function adminUserRoutes(
       summary: "Delete a user",
       description: "The row stays, and with it the names: nobody else gets them.",
       operation: "deleteUserAccount",
-      takes: { admin: admin(), userId: userId() },
+      takes: { admin: writer(), userId: userId() },
       returns: { 200: Success(AccountView) },
       run: async ({ userId }, { actor }) =>
         success("User deleted", view(await accounts.delete(await accounts.get("user", userId), actor))),

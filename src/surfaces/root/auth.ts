@@ -1,14 +1,13 @@
 import type { Account, Registration as NewAccount } from "../../core/accounts.ts";
 import type { Actor } from "../../core/actor.ts";
 import type { Core } from "../../core/core.ts";
-import { requireScope } from "../../core/caller.ts";
 import { Fault } from "../../core/fault.ts";
 import type { Also } from "../../core/idempotency.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
 import type { Exchange } from "../../http/exchange.ts";
 import { once } from "../../http/once.ts";
 import { ok } from "../../http/reply.ts";
-import { form, jsonOrMultipart, limited, route } from "../../http/route.ts";
+import { form, jsonOrMultipart, lacking, limited, route } from "../../http/route.ts";
 import type { Part, Route } from "../../http/route.ts";
 import { phoneOrNull } from "./changes.ts";
 import { Success, success } from "./envelope.ts";
@@ -75,8 +74,10 @@ export function authRoutes(
 }
 
 const ADMIN_REGISTRATION =
-  "By an administrator, or, while there has never been one, with the setup token in the header X-Setup-Token. " +
-  "A personal access token needs the scope `account:write` beside `admin`.";
+  "By an administrator, or, while there has never been one, with the setup token in the header X-Setup-Token.";
+
+/** Whoever is registered may do everything, whatever the token is narrowed to that registers them. */
+const TO_GIVE_RIGHTS = ["admin", "account:write"] as const;
 
 function byAnyone({ accounts }: Core): Part<Register> {
   return {
@@ -92,18 +93,13 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
     kind: "guard",
     documents: {
       realm: "admin",
-      scope: "admin",
+      scopes: TO_GIVE_RIGHTS,
       isOptional: true,
       header: {
         name: "X-Setup-Token",
         description: "In place of a token, while there has never been an administrator",
       },
-      fails: [
-        "invalid_token",
-        "forbidden",
-        { kind: "forbidden", why: { rule: "scope_required", scope: "admin" } },
-        { kind: "forbidden", why: { rule: "scope_required", scope: "account:write" } },
-      ],
+      fails: ["invalid_token", "forbidden", ...lacking(TO_GIVE_RIGHTS)],
     },
     async read(exchange: Exchange): Promise<Register> {
       const setupToken = exchange.header("x-setup-token");
@@ -113,8 +109,7 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
       }
       if (exchange.header("authorization") === null)
         throw Fault.of({ kind: "forbidden", why: { rule: "role_required", roles: ["admin"] } });
-      // Whoever is registered may do everything, whatever the token is narrowed to that registers them.
-      requireScope(await exchange.authenticate("admin", "admin"), "account:write");
+      await exchange.authenticate("admin", TO_GIVE_RIGHTS);
       return (registration, by, also) => accounts.register("admin", registration, by, { also });
     },
   };
