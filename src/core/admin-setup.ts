@@ -38,19 +38,28 @@ export class AdminSetup {
     this.#log.warning("admin.setup_token", { header: "X-Setup-Token", token: this.#token });
   }
 
-  /** Fails with `forbidden` for a wrong token, and for the right one once there is an administrator. */
-  async admit(token: string, by: Actor): Promise<void> {
-    if (isSameSecret(token, this.#token) && !(await this.#isDone())) return;
-    this.#log.warning("admin.setup_refused", logged(by));
-    throw forbidden();
+  /**
+   * Fails with `forbidden` for a wrong token, and for the right one once there is an administrator: but not yet where this
+   * may be the very registration of that one, sent again for its answer.
+   */
+  async admit(token: string, by: Actor, { mayBeRepeat }: { mayBeRepeat: boolean }): Promise<void> {
+    const isOpen = mayBeRepeat || !(await this.#isDone());
+    if (!isOpen || !isSameSecret(token, this.#token)) throw this.#refused(by);
   }
 
   /** For a token that was admitted. Fails with `forbidden` where another was faster, and as any registration. */
-  register(registration: Registration, by: Actor, also: Also<Account> = nothingElse): Promise<Account> {
+  async register(registration: Registration, by: Actor, also: Also<Account> = nothingElse): Promise<Account> {
+    // Before it costs a hash; what decides is within the write.
+    if (await this.#isDone()) throw this.#refused(by);
     return this.#accounts.register("admin", registration, by, {
       permit: (tx) => this.#requireFirst(tx),
       also,
     });
+  }
+
+  #refused(by: Actor): Fault {
+    this.#log.warning("admin.setup_refused", logged(by));
+    return forbidden();
   }
 
   #isDone(): Promise<boolean> {

@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import { DAY_MS } from "./clock.ts";
 import { inSteps } from "./in-steps.ts";
 import type { Listing } from "./pages.ts";
-import type { AuditReads, ChainedRow, Store } from "./store.ts";
+import type { ChainedRow, Store } from "./store.ts";
 
 /** What the trail tells of. Its words are kept for ever: an event is never renamed. */
 export const AUDIT_EVENTS = [
@@ -79,6 +79,8 @@ export type AuditVerdict = {
 
 const VERIFIED_AT_ONCE = 1_000;
 const PRUNED_AT_ONCE = 1_000;
+/** No mere difference between two instances' clocks. */
+const AHEAD_MS = DAY_MS;
 
 export class Audit {
   readonly #store: Store;
@@ -140,17 +142,23 @@ export class Audit {
   async prune(retentionDays: number, stopping?: AbortSignal): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const keptFromMs = nowMs - retentionDays * DAY_MS;
-    const oldest = (await oldestRows(this.#store.read.audit, 1, nowMs)).find((each) => !isAhead(each, nowMs));
-    if (oldest?.row == null || oldest.row.atMs >= keptFromMs - DAY_MS) return 0;
-    return inSteps(PRUNED_AT_ONCE, () => this.#pruneSome(keptFromMs, nowMs), stopping);
+    const believed = await this.#store.read.audit.firstUntil(nowMs + AHEAD_MS);
+    if (believed?.row == null || believed.row.atMs >= keptFromMs - DAY_MS) return 0;
+    const rule = { keptFromMs, nowMs, believedSeq: believed.seq };
+    return inSteps(PRUNED_AT_ONCE, () => this.#pruneSome(rule), stopping);
   }
 
-  /** The deleted rows' place is held by a new one, sealed like any, that names the last of them. */
-  #pruneSome(keptFromMs: number, nowMs: number): Promise<number> {
+  /**
+   * The deleted rows' place is held by a new one, sealed like any, that names the last of them. Rows that were written
+   * while the clock was ahead are no younger than the one behind them, and go with it: else nothing would until their date.
+   */
+  #pruneSome({ keptFromMs, nowMs, believedSeq }: PruneRule): Promise<number> {
     return this.#store.write(async (tx) => {
-      const oldest = await oldestRows(tx.audit, PRUNED_AT_ONCE, nowMs);
-      const isOld = ({ row }: ChainedRow) => row !== null && row.atMs < keptFromMs;
-      const kept = oldest.findIndex((each) => !isOld(each) && !isAhead(each, nowMs));
+      const oldest = await tx.audit.chain(0, PRUNED_AT_ONCE);
+      const isOld = ({ seq, row }: ChainedRow) =>
+        row !== null && (row.atMs < keptFromMs || seq < believedSeq);
+      const isAhead = ({ row }: ChainedRow) => row !== null && row.atMs > nowMs + AHEAD_MS;
+      const kept = oldest.findIndex((each) => !isOld(each) && !isAhead(each));
       const before = kept === -1 ? oldest : oldest.slice(0, kept);
       const old = before.slice(0, before.findLastIndex(isOld) + 1);
       const last = old.at(-1)?.row;
@@ -176,20 +184,11 @@ export class Audit {
   }
 }
 
-/** So many from the beginning on, or as many more as it takes to find one whose date can be believed. */
-async function oldestRows(audit: AuditReads, count: number, nowMs: number): Promise<readonly ChainedRow[]> {
-  for (let limit = count; ; limit *= 2) {
-    const rows = await audit.chain(0, limit);
-    if (rows.length < limit || !rows.every((each) => isAhead(each, nowMs))) return rows;
-  }
-}
-
-/**
- * Written while the clock was ahead, and so no younger than the row behind it: else nothing would be removed until that
- * date. A day is no mere difference between two instances' clocks.
- */
-function isAhead({ row }: ChainedRow, nowMs: number): boolean {
-  return row !== null && row.atMs > nowMs + DAY_MS;
+interface PruneRule {
+  readonly keptFromMs: number;
+  readonly nowMs: number;
+  /** The first row whose date can be believed: it is old, and so is all before it. */
+  readonly believedSeq: number;
 }
 
 function unseen({ firstSeq, last }: ChainCheck, noted: ChainHead | null): ChainBreak | null {

@@ -115,8 +115,8 @@ export class Housekeeping {
       const count = await this.#store.write(async ({ sessions }) => {
         const dead = await find(sessions);
         if (dead.length === 0) return null;
-        const tokens = await sessions.deleteUsedTokens(dead, ROWS_PER_WRITE);
-        return tokens < ROWS_PER_WRITE ? sessions.delete(dead) : 0;
+        await sessions.deleteUsedTokens(dead, ROWS_PER_WRITE);
+        return sessions.deleteWithoutUsed(dead);
       });
       if (count === null) break;
       removed += count;

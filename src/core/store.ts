@@ -185,8 +185,8 @@ export interface SessionWrites extends SessionReads {
   expiredBefore(expiredBeforeMs: number, limit: number): Promise<readonly number[]>;
   /** At most `limit` tokens of these sessions that were used; answers how many. */
   deleteUsedTokens(sessionIds: readonly number[], limit: number): Promise<number>;
-  /** Sessions, with the tokens that they still have; answers how many. */
-  delete(sessionIds: readonly number[]): Promise<number>;
+  /** Of these sessions those that have no used tokens left, with the ones that they still have; answers how many. */
+  deleteWithoutUsed(sessionIds: readonly number[]): Promise<number>;
 }
 
 export interface NewSession {
@@ -328,6 +328,8 @@ export interface AuditReads {
   list(filter: AuditFilter, beforeSeq: number | null, limit: number): Promise<readonly AuditRow[]>;
   /** In the order of the chain. */
   chain(afterSeq: number, limit: number): Promise<readonly ChainedRow[]>;
+  /** The first of the chain that was written before then, by its own date. */
+  firstUntil(atMs: number): Promise<ChainedRow | null>;
   /** The end of the chain. */
   head(): Promise<ChainHead>;
 }

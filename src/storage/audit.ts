@@ -3,7 +3,7 @@ import { recordOf } from "../core/audit.ts";
 import type { AuditEntry, AuditFilter, AuditRecord } from "../core/audit.ts";
 import { CHAIN_START, linked } from "../core/audit-chain.ts";
 import type { AuditRow, AuditSealer, ChainHead } from "../core/audit-chain.ts";
-import type { AuditReads, AuditWrites } from "../core/store.ts";
+import type { AuditReads, AuditWrites, ChainedRow } from "../core/store.ts";
 import type { Connection, Row, SqlValue } from "./database.ts";
 import { bytes, bytesOrNull, integer, integerOrNull, text, textOrNull } from "./rows.ts";
 
@@ -28,13 +28,25 @@ export function auditReads(connection: Connection): AuditReads {
         `SELECT ${COLUMNS} FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2`,
         [afterSeq, limit],
       );
-      return rows.map((row) => ({ seq: integer(row, "seq"), row: auditRowOrNull(row) }));
+      return rows.map(chained);
+    },
+
+    async firstUntil(atMs) {
+      const row = await connection.first(
+        `SELECT ${COLUMNS} FROM audit_log WHERE at_ms <= $1 ORDER BY seq LIMIT 1`,
+        [atMs],
+      );
+      return row === null ? null : chained(row);
     },
 
     async head() {
       return headOf(await connection.first(HEAD));
     },
   };
+}
+
+function chained(row: Row): ChainedRow {
+  return { seq: integer(row, "seq"), row: auditRowOrNull(row) };
 }
 
 /** `record` only takes note: `append` writes what was noted, at the end of the transaction. */

@@ -20,7 +20,7 @@ import { integer, text } from "./rows.ts";
 import { total } from "./total.ts";
 
 const ACCOUNT_COLUMNS = `id, email, username, username_key, name, name_key, phone, password_hash, role, is_active,
-  created_at_ms, updated_at_ms, deleted_at_ms`;
+  created_at_ms, updated_at_ms, deleted_at_ms, credentials_version`;
 const TODO_COLUMNS = `id, user_id, title, title_key, description, description_key, completed, priority,
   created_at_ms, updated_at_ms`;
 const ITEM_COLUMNS = "id, user_id, name, description, created_at_ms, updated_at_ms";
@@ -119,8 +119,12 @@ export function importWrites(connection: Connection, engine: Database["engine"])
 
     newIds: (noun, count) => idsOf(connection, engine, numbered(noun)).take(count),
 
-    insertAccounts: (realm, accounts) =>
-      insert(`${TARGET_TABLE[realm]} (${ACCOUNT_COLUMNS})`, accounts.map(accountRow)),
+    // Their own times are of before, and say nothing of who had their ids here, if a backup was restored since.
+    insertAccounts: (realm, accounts, nowMs) =>
+      insert(
+        `${TARGET_TABLE[realm]} (${ACCOUNT_COLUMNS})`,
+        accounts.map((account) => [...accountRow(account), nowMs]),
+      ),
 
     insertOwned: (noun, rows) =>
       noun === "todo"

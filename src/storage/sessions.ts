@@ -135,9 +135,14 @@ export function sessionWrites(connection: WriteConnection): SessionWrites {
       );
     },
 
-    delete(sessionIds) {
+    deleteWithoutUsed(sessionIds) {
       const sessions = listed(sessionIds, 1);
-      return connection.run(`DELETE FROM sessions WHERE id IN ${sessions.sql}`, sessions.values);
+      return connection.run(
+        `DELETE FROM sessions WHERE id IN ${sessions.sql} AND NOT EXISTS (
+           SELECT 1 FROM refresh_tokens t WHERE t.session_id = sessions.id AND t.used_at_ms IS NOT NULL
+         )`,
+        sessions.values,
+      );
     },
   };
 }

@@ -515,6 +515,18 @@ forEachEngine("audit trail", (start) => {
       expect(pruned).toBe(1_105);
     });
 
+    test("retention takes more rows that are dated ahead than it reads at once, if one behind them is old", async () => {
+      const program = await longTrail();
+      const [last] = (await trail(program)).slice(-1);
+      const aheadMs = program.clock.nowMs() + 1_000 * DAY_MS;
+      await withoutGuards(program, "UPDATE audit_log SET at_ms = $1 WHERE seq < $2", [
+        aheadMs,
+        last?.seq ?? 0,
+      ]);
+      program.clock.forwardMs(40 * DAY_MS);
+      expect(await program.core.audit.prune(30)).toBe(1_105);
+    });
+
     test("a trail longer than is read at once is proved, and pruned, to its end", async () => {
       const program = await longTrail();
       const { audit } = program.core;

@@ -11,7 +11,7 @@ import type { Todo } from "../../src/core/todos.ts";
 type ModelledTodos = Pick<TodoWrites, "byId" | "ofAccount" | "insert" | "update" | "delete">;
 type ModelledSessions = Omit<
   SessionWrites,
-  "byId" | "countOpen" | "endedBefore" | "expiredBefore" | "deleteUsedTokens" | "delete"
+  "byId" | "countOpen" | "endedBefore" | "expiredBefore" | "deleteUsedTokens" | "deleteWithoutUsed"
 >;
 
 /** What a transaction sees of the tables that are modelled. */

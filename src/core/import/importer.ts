@@ -159,7 +159,7 @@ export class Importer {
       const settling = settlingOf(planned, known, reads);
       const { taken, ...settled } = await settleAccounts(settling, realm, readings, names);
       if (tx !== null) {
-        await keepRows(tx, known, realm, taken, (placed) => tx.imports.insertAccounts(realm, placed));
+        await keepRows(tx, known, realm, taken, (placed) => tx.imports.insertAccounts(realm, placed, atMs));
       }
       const foresee = () => {
         for (const account of taken) {

@@ -42,7 +42,7 @@ export interface ImportWrites extends ImportReads {
   lock(tableId: number): Promise<void>;
   newIds(noun: ImportNoun, count: number): Promise<readonly number[]>;
   /** Fails with `conflict` on `email`, `username` or `phone`. */
-  insertAccounts(realm: Realm, accounts: readonly Placed<AccountDraft>[]): Promise<void>;
+  insertAccounts(realm: Realm, accounts: readonly Placed<AccountDraft>[], nowMs: number): Promise<void>;
   insertOwned(noun: "todo" | "item", rows: readonly PlacedOwned[]): Promise<void>;
   note(tableId: number, rows: readonly { readonly key: string; readonly id: number }[]): Promise<void>;
 }

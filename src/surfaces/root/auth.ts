@@ -104,7 +104,8 @@ function byAdminOrSetup({ accounts, adminSetup }: Core): Part<Register> {
     async read(exchange: Exchange): Promise<Register> {
       const setupToken = exchange.header("x-setup-token");
       if (setupToken !== null) {
-        await adminSetup.admit(setupToken, exchange.actor);
+        const mayBeRepeat = exchange.header("idempotency-key") !== null;
+        await adminSetup.admit(setupToken, exchange.actor, { mayBeRepeat });
         return (registration, by, also) => adminSetup.register(registration, by, also);
       }
       if (exchange.header("authorization") === null)

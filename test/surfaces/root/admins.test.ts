@@ -50,6 +50,20 @@ forEachEngine("root administrators", (start, engine) => {
       expect(program.log.join("\n")).not.toContain(SETUP_TOKEN);
     });
 
+    test("has the answer again by the same Idempotency-Key, and nobody else by another", async () => {
+      const client = (await fresh()).client();
+      const send = (person: object, key: string) =>
+        client.post(REGISTER, person, {
+          headers: { "x-setup-token": SETUP_TOKEN, "idempotency-key": key },
+        });
+      const person = newcomer();
+      const first = await send(person, "the-first");
+      expect(first.status).toBe(201);
+      const again = await send(person, "the-first");
+      expect([again.status, again.body]).toEqual([201, first.body]);
+      expect((await send(newcomer(), "another")).status).toBe(403);
+    });
+
     test("is one of many who try at the same moment, on two instances", async () => {
       const instances = [await fresh(), await start(SETTINGS)];
       const tries = Array.from({ length: 3 }, () => instances.map((program) => program.client())).flat();
