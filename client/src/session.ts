@@ -159,11 +159,11 @@ export class Session {
     return held !== null && this.#isOwn(held) ? held : null;
   }
 
-  /** The first account that a client meets is its own. */
+  /** The first account that a client meets is its own. A token that does not say whose it is may be. */
   #isOwn(tokens: Tokens): boolean {
     const account = accountOf(tokens);
     this.#account ??= account;
-    return account === this.#account;
+    return account === null || account === this.#account;
   }
 
   async #signedOut(held: Tokens | null): Promise<null> {
@@ -188,13 +188,16 @@ export class Session {
   }
 }
 
-/** Whose tokens they are: of which realm, and of which account there. One that does not say is nobody's but its own. */
-function accountOf({ accessToken }: Tokens): string {
+const PERSONAL = "lk_";
+
+/** Whose tokens they are: of which realm, and which account there. A personal token does not say, and is one of its own. */
+function accountOf({ accessToken }: Tokens): string | null {
+  if (accessToken.startsWith(PERSONAL)) return accessToken;
   const [, payload = ""] = accessToken.split(".");
   try {
     const { aud, user_id } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
     return `${aud} ${user_id}`;
   } catch {
-    return accessToken;
+    return null;
   }
 }
