@@ -171,8 +171,21 @@ afterEach(() => void jest.useRealTimers());
 
 /** Also where nobody has asked how it ended. */
 function isOver(pid: number): boolean {
-  const stat = `/proc/${pid}/stat`;
-  return !existsSync(stat) || readFileSync(stat, "utf8").includes(") Z ");
+  return !existsSync(`/proc/${pid}/stat`) || isInState(pid, "Z");
+}
+
+function isInState(pid: number, letter: "T" | "Z"): boolean {
+  return readFileSync(`/proc/${pid}/stat`, "utf8").includes(`) ${letter} `);
+}
+
+/** Once it has stopped: told to go on before, it would stop afterwards, for ever. */
+async function heldBackupOf(pid: number): Promise<number> {
+  let child = 0;
+  await eventually(() => {
+    child = latestChildOf(pid);
+    expect(isInState(child, "T")).toBe(true);
+  });
+  return child;
 }
 
 describe("backups that the settings ask for", () => {
@@ -225,7 +238,7 @@ describe("backups that the settings ask for", () => {
   test("become whole after a Ctrl-C, which every process of the terminal's group gets", async () => {
     const served = scratchFolder();
     const server = await serveAtTheHour(served, HELD);
-    const child = latestChildOf(server.pid);
+    const child = await heldBackupOf(server.pid);
     process.kill(-server.pid, "SIGINT");
     await server.printed("server.stopping");
     process.kill(child, "SIGCONT");
@@ -237,7 +250,7 @@ describe("backups that the settings ask for", () => {
   test("end with the program at a second Ctrl-C", async () => {
     const served = scratchFolder();
     const server = await serveAtTheHour(served, HELD);
-    const child = latestChildOf(server.pid);
+    const child = await heldBackupOf(server.pid);
     server.kill("SIGINT");
     await server.printed("server.stopping");
     server.kill("SIGINT");
