@@ -4,7 +4,7 @@ import type { Actor } from "./actor.ts";
 import { ChainCheck, PRUNED, released } from "./audit-chain.ts";
 import type { AuditRow, AuditSealer, ChainBreak, ChainHead } from "./audit-chain.ts";
 import type { Clock } from "./clock.ts";
-import { DAY_MS } from "./clock.ts";
+import { AHEAD_MS, DAY_MS } from "./clock.ts";
 import { inSteps } from "./in-steps.ts";
 import type { Listing } from "./pages.ts";
 import type { ChainedRow, Store } from "./store.ts";
@@ -79,8 +79,6 @@ export type AuditVerdict = {
 
 const VERIFIED_AT_ONCE = 1_000;
 const PRUNED_AT_ONCE = 1_000;
-/** No mere difference between two instances' clocks. */
-const AHEAD_MS = DAY_MS;
 
 export class Audit {
   readonly #store: Store;

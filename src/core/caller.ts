@@ -37,11 +37,13 @@ export function isAdmin(caller: Caller): boolean {
 }
 
 /**
- * Who may say what an account may: else a token for nothing but an administrator's lists could make an account that
- * may do everything, and outlive its own revocation as that.
+ * What it takes to say what an account may: else a token for nothing but an administrator's lists could make an account
+ * that may do everything, and outlive its own revocation as that.
  */
+export const TO_GIVE_RIGHTS = ["admin", "account:write"] as const;
+
 export function mayGiveRights(caller: Caller): boolean {
-  return isAdmin(caller) && hasScope(caller, "account:write");
+  return isAdmin(caller) && TO_GIVE_RIGHTS.every((scope) => hasScope(caller, scope));
 }
 
 export function requireAdmin(caller: Caller): void {

@@ -12,3 +12,5 @@ export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
+/** What is dated further ahead was written by a clock that has been set back since: two instances differ by less. */
+export const AHEAD_MS = DAY_MS;

@@ -1,6 +1,6 @@
 import type { Audit } from "./audit.ts";
 import type { Clock } from "./clock.ts";
-import { DAY_MS } from "./clock.ts";
+import { AHEAD_MS, DAY_MS } from "./clock.ts";
 import { inSteps } from "./in-steps.ts";
 import { ABANDONED_AFTER_MS, FORGOTTEN_AFTER_MS } from "./lockout.ts";
 import type { Log } from "./log.ts";
@@ -136,10 +136,10 @@ export class Housekeeping {
 
   /**
    * What a clock set back has left in the future would stay until then: a login sees to its own subject, and this to those
-   * that nobody tries any more. A day ahead is no mere difference between two instances' clocks, and less goes soon.
+   * that nobody tries any more. What is less far ahead goes soon.
    */
   async #dateLoginAttemptsBack(stopping: AbortSignal | undefined, nowMs: number): Promise<void> {
-    const aheadMs = nowMs + DAY_MS;
+    const aheadMs = nowMs + AHEAD_MS;
     const lockEndMs = nowMs + this.#policy.lockMs;
     await this.#inSteps(stopping, (tx) =>
       tx.loginAttempts.dateBack(aheadMs, nowMs, lockEndMs, ROWS_PER_WRITE),

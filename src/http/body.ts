@@ -125,22 +125,23 @@ function requireType(
   expected: readonly string[],
   alternatives: readonly string[] = [],
 ): string {
-  const refused = (words: string) =>
-    Fault.of({
-      kind: "unsupported_media_type",
-      expected: [...expected, ...alternatives].map((each) => `${each}${words}`),
-    });
   const encoding = request.headers.get("content-encoding");
-  if (encoding !== null && encoding.toLowerCase() !== "identity") throw refused(", not encoded");
+  if (encoding !== null && encoding.toLowerCase() !== "identity")
+    throw unsupported([...expected, ...alternatives], ", not encoded");
   // Nearly all say this and no more.
   if (request.headers.get("content-type") === JSON_TYPE && expected.includes(JSON_TYPE)) return JSON_TYPE;
   const { type, parameters } = mediaType(request);
-  if (!expected.includes(type)) throw refused("");
+  if (!expected.includes(type)) throw unsupported([...expected, ...alternatives]);
   const charset = parameters
     .map((parameter) => parameter.trim())
     .find((parameter) => parameter.startsWith("charset="));
-  if (charset !== undefined && !UTF_8.test(charset)) throw refused(" in UTF-8");
+  if (charset !== undefined && !UTF_8.test(charset))
+    throw unsupported([...expected, ...alternatives], " in UTF-8");
   return type;
+}
+
+function unsupported(types: readonly string[], words = ""): Fault {
+  return Fault.of({ kind: "unsupported_media_type", expected: types.map((type) => `${type}${words}`) });
 }
 
 /** ASCII is a part of it. */

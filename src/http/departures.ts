@@ -46,11 +46,11 @@ export class Departures {
    * Said as a request begins, with whom it is from. What else the end of a turn has to do, as to close its snapshot or
    * to write its log, is asked for later, and so is done after the answers have left.
    */
-  announce(peer: Peer | null, nowMs: number): void {
+  announce(peer: Peer, nowMs: number): void {
     this.#planEnd();
     if (nowMs - this.#lastReadyAtMs > FORGOTTEN_AFTER_MS) this.#isBusy = false;
     // Of a connection one packet is read in a turn: who stands in it twice has not waited for the first answer.
-    if (peer !== null && isSame(peer, this.#lastPeer)) {
+    if (isSame(peer, this.#lastPeer)) {
       this.#turnsAtOnce = TURNS_AT_ONCE;
       this.#isBusy = false;
     }

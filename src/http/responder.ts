@@ -66,8 +66,8 @@ export class Responder {
     peer: Peer | null,
   ): Promise<Response> {
     const startedMs = performance.now();
-    this.#departures.announce(peer, startedMs);
     if (peer === null) return this.#abandoned(target, request);
+    this.#departures.announce(peer, startedMs);
     const exchange = this.#exchange(request, params, peer.address);
     const reply = isPreflight(request)
       ? preflightReply(request)
@@ -191,9 +191,11 @@ export class Responder {
     addHeaders(headers, corsHeaders(exchange.request, this.#services.cors.origins));
     addHeaders(headers, reply.headers);
     // Not before: an answer that is kept for a retry may be sent again from below another path than it was made at.
-    const { location } = reply.headers ?? {};
+    const location = reply.headers?.["location"];
     if (location !== undefined) headers.set("location", exchange.publicPath(location));
-    for (const cookie of reply.cookies ?? []) headers.append("set-cookie", cookie);
+    if (reply.cookies !== undefined) {
+      for (const cookie of reply.cookies) headers.append("set-cookie", cookie);
+    }
     return response;
   }
 }

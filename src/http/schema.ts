@@ -6,14 +6,14 @@
  * rather than UTF-16 units, and never an echo of what was sent.
  */
 import { Type as t } from "@sinclair/typebox";
-import type { Static, TArray, TObject, TSchema } from "@sinclair/typebox";
+import type { SchemaOptions, Static, TArray, TObject, TSchema } from "@sinclair/typebox";
 import type { FieldProblem } from "../core/fault.ts";
 import { emailProblem, usernameProblem } from "../core/identity.ts";
 import { describePassword, passwordProblem, passwordTextProblem } from "../core/passwords.ts";
 import type { PasswordRule } from "../core/passwords.ts";
 
 export { t };
-export type { Static, TObject, TSchema };
+export type { SchemaOptions, Static, TObject, TSchema };
 
 /** What is wrong with a value whose type is right, in words for the client; null where nothing is. */
 export type Rule = (value: string) => string | null;
@@ -60,7 +60,8 @@ export const password = () => text({ rule: passwordTextProblem, format: "passwor
 /** What an answer holds that is not JSON. */
 export const content = (type: string) => t.String({ contentMediaType: type });
 
-export const nullable = <S extends TSchema>(schema: S) => t.Union([schema, t.Null()]);
+export const nullable = <S extends TSchema>(schema: S, documented: SchemaOptions = {}) =>
+  t.Union([schema, t.Null()], documented);
 
 export function takesNull(schema: TSchema): boolean {
   return (alternativesOf(schema) ?? [schema]).some(({ type }) => type === "null");

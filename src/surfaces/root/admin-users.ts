@@ -1,5 +1,6 @@
 import type { Account } from "../../core/accounts.ts";
 import type { Actor } from "../../core/actor.ts";
+import { TO_GIVE_RIGHTS } from "../../core/caller.ts";
 import type { Core } from "../../core/core.ts";
 import { soughtText } from "../../core/identity.ts";
 import { AT_LEAST_6 } from "../../core/passwords.ts";
@@ -14,7 +15,7 @@ import type { ViewAccount } from "./views.ts";
 
 const reader = () => caller("admin", "admin");
 /** Who changes an account may give it rights, and a password by which they are had. */
-const writer = () => caller("admin", "admin", "account:write");
+const writer = () => caller("admin", ...TO_GIVE_RIGHTS);
 const userId = () => id("user_id", "user");
 
 /** Whatever another administrator does to the same user meanwhile. */

@@ -1,5 +1,6 @@
 import type { Account, Registration as NewAccount } from "../../core/accounts.ts";
 import type { Actor } from "../../core/actor.ts";
+import { TO_GIVE_RIGHTS } from "../../core/caller.ts";
 import type { Core } from "../../core/core.ts";
 import { Fault } from "../../core/fault.ts";
 import type { Also } from "../../core/idempotency.ts";
@@ -75,9 +76,6 @@ export function authRoutes(
 
 const ADMIN_REGISTRATION =
   "By an administrator, or, while there has never been one, with the setup token in the header X-Setup-Token.";
-
-/** Whoever is registered may do everything, whatever the token is narrowed to that registers them. */
-const TO_GIVE_RIGHTS = ["admin", "account:write"] as const;
 
 function byAnyone({ accounts }: Core): Part<Register> {
   return {

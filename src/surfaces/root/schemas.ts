@@ -6,6 +6,7 @@ import type { PasswordRule } from "../../core/passwords.ts";
 import { TOKEN_MAX_DAYS, TOKEN_NAME_MAX_CHARACTERS } from "../../core/personal-tokens.ts";
 import { pageFields } from "../../http/pages.ts";
 import { email, newPassword, nullable, password, t, text, username } from "../../http/schema.ts";
+import type { SchemaOptions } from "../../http/schema.ts";
 import { Success } from "./envelope.ts";
 
 const id = (example = 1) => t.Integer({ minimum: 1, example });
@@ -40,19 +41,15 @@ export const Registration = (rule: PasswordRule) =>
   );
 
 /** Where a field may be left as it is, null says so too; only a phone number and an avatar can be taken away. */
-const kept = <S extends ReturnType<typeof text>>(schema: S) => t.Optional(nullable(schema));
+const kept = <S extends ReturnType<typeof text>>(schema: S, documented?: SchemaOptions) =>
+  t.Optional(nullable(schema, documented));
 
 const changeFields = (rule: PasswordRule) => ({
   name: kept(name()),
   email: kept(email()),
   phone: t.Optional(phone()),
   username: kept(username()),
-  avatar: t.Optional(
-    t.Union([text(), t.Null()], {
-      description: "By JSON: null removes it, its own name leaves it",
-      example: null,
-    }),
-  ),
+  avatar: kept(text(), { description: "By JSON: null removes it, its own name leaves it", example: null }),
   password: kept(newPassword(rule)),
 });
 
